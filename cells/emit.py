@@ -1,0 +1,288 @@
+"""Writes a genome as readable PyTorch: the very source that is run, and that is handed over.
+
+One class for each kind and structure of block; numbers in which blocks of a class differ become
+constructor arguments; runs of equal calls become loops. Module paths are node paths, so `state_dict`
+names are node path + parameter name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cells.forward import forward_lines
+from cells.genome import Genome
+from cells.scopes import BlockClass, Part, Scope, Structure, is_number
+
+WIDTH = 100
+"""Longest line."""
+
+_CHANNELS = frozenset(("in_channels", "out_channels", "num_features", "in_features", "out_features", "width"))
+_FOLLOWING = _CHANNELS | {"groups"}  # what may be written as a multiple or a fraction of a width
+_SHORT = {"in_features": "in_features", "out_features": "out_features"}
+
+
+def emit(genome: Genome, *, name: str | None = None, doc: str = "") -> str:
+    """The source of a Python file whose last class, called `name` (default: the root's kind), is the network.
+
+    Args:
+        doc: text of the file's docstring.
+
+    Raises:
+        Invalid: the shapes do not fit, or the paths cannot be made into classes.
+    """
+    structure = Structure(genome)
+    if name is not None:
+        structure.root.kind = name
+    classes = _classify(structure)
+    for made in classes:
+        _write_class(structure, made)
+    helpers = {
+        source: None
+        for index in structure.root.nodes
+        if (source := genome.nodes[index].op.definition().strip())
+    }
+    head = f'"""{doc.strip()}\n"""\n\n' if "\n" in doc.strip() else f'"""{doc.strip()}"""\n\n' if doc else ""
+    imports = "import torch\nfrom torch import Tensor, nn\n"
+    return head + imports + "".join(f"\n\n{text}\n" for text in [*helpers, *(c.source for c in classes)])
+
+
+def _classify(structure: Structure) -> list[BlockClass]:
+    """Groups blocks into classes, inner ones first, and settles each class's arguments."""
+    classes: list[BlockClass] = []
+    taken = {"Tensor"}
+    waiting = structure.blocks()
+    while waiting:
+        # A block is ready when all blocks inside it have classes; equal ones become ready together.
+        ready = [s for s in waiting if all(b.path in structure.classes for b in _inner(s))]
+        groups: dict[tuple[object, ...], BlockClass] = {}
+        for scope in ready:
+            signature = structure.signature(scope)
+            if signature not in groups:
+                kind = scope.kind or "Block"
+                unique = next(n for n in _numbered(kind) if n not in taken)
+                taken.add(unique)
+                groups[signature] = BlockClass(unique, [])
+            groups[signature].scopes.append(scope)
+        for made in groups.values():
+            made.formals = _formals(structure, made)
+            made.params = _params(structure, made)
+            for scope in made.scopes:
+                structure.classes[scope.path] = made
+            classes.append(made)
+        waiting = [s for s in waiting if s.path not in structure.classes]
+    return classes
+
+
+def _inner(scope: Scope) -> Iterator[Scope]:
+    for child in scope.children.values():
+        if isinstance(child, Scope):
+            if child.is_list:
+                yield from _inner(child)
+            else:
+                yield child
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}{number}"
+        number += 1
+
+
+def _formals(structure: Structure, made: BlockClass) -> list[int]:
+    """Slots that read the same node in every instance are one argument of `forward`."""
+    seen: dict[tuple[int, ...], int] = {}
+    slots = zip(*(structure.slots(scope) for scope in made.scopes), strict=True)
+    return [seen.setdefault(slot, len(seen)) for slot in slots]
+
+
+def _role(role: str) -> str:
+    return "width" if role in _CHANNELS else role
+
+
+def _columns(structure: Structure, made: BlockClass) -> list[tuple[str, tuple[object, ...]]]:
+    """Every number of the class: its role, and its value in each instance."""
+    rows = [
+        [hole for part in structure.parts(scope) for hole in part.all_holes()] for scope in made.scopes
+    ]
+    return [
+        (column[0][0], tuple(value for _, value in column)) for column in zip(*rows, strict=True)
+    ]
+
+
+def _params(structure: Structure, made: BlockClass) -> list[tuple[str, str, tuple[object, ...]]]:
+    columns = [
+        (role, values) for role, values in _columns(structure, made) if len(set(values)) > 1
+    ]
+    ins = tuple(structure.shapes[structure.slots(s)[0]][0] for s in made.scopes)
+    outs = tuple(structure.shapes[structure.writes(s.nodes)[0]][0] for s in made.scopes)
+    widths = [values for role, values in columns if _role(role) == "width"]
+    params: list[tuple[str, str, tuple[object, ...]]] = []
+    if ins == outs and ins in widths:
+        params.append(("channels", "width", ins))
+    else:
+        params += [(n, "width", v) for n, v in (("in_channels", ins), ("out_channels", outs)) if v in widths]
+    for role, values in columns:
+        if _derive(role, values, params) is None:
+            role = _role(role)
+            names = {name for name, _, _ in params}
+            params.append((next(n for n in _numbered(role) if n not in names), role, values))
+    return sorted(params, key=lambda p: p[1] != "width")
+
+
+def _derive(
+    role: str, values: tuple[object, ...], params: list[tuple[str, str, tuple[object, ...]]]
+) -> str | None:
+    """An expression in the parameters that gives the values, if there is a simple one."""
+    for name, param, known in params:
+        if param == _role(role) and known == values:
+            return name
+    for name, param, known in params:
+        pairs = list(zip(values, known, strict=True))
+        if not all(isinstance(v, int) and isinstance(k, int) and v > 0 and k > 0 for v, k in pairs):
+            continue
+        numbers = [(v, k) for v, k in pairs if isinstance(v, int) and isinstance(k, int)]
+        if role == "padding" and param == "kernel_size" and all(v == k // 2 for v, k in numbers):
+            return f"{name} // 2"
+        if role in _FOLLOWING and param == "width":
+            value, base = numbers[0]
+            if role != "groups" and value > base and all(v * base == k * value for v, k in numbers):
+                if value % base == 0:
+                    return f"{value // base} * {name}"
+            elif base % value == 0 and all(k == v * (base // value) for v, k in numbers):
+                return name if base == value else f"{name} // {base // value}"
+    return None
+
+
+def _write_class(structure: Structure, made: BlockClass) -> None:
+    columns = iter(_columns(structure, made))
+
+    def number() -> tuple[str, object]:
+        """How the next number is written, and its value where it is the same in all instances."""
+        role, values = next(columns)
+        if len(set(values)) == 1:
+            return _literal(values[0]), values[0]
+        derived = _derive(role, values, made.params)
+        assert derived is not None
+        return derived, None
+
+    body: list[str] = []
+    for part in structure.parts(made.scopes[0]):
+        for index, line in enumerate(_construct(part, number, 8 + len(f"self.{part.name} = "))):
+            body.append(f"self.{part.name} = {line}" if index == 0 else line)
+    arguments = [f"{name}: {_type(values)}" for name, _, values in made.params]
+    forms, forward = forward_lines(structure, made)
+    returns = "Tensor" if len(structure.writes(made.scopes[0].nodes)) == 1 else "tuple[Tensor, ...]"
+    if made.scopes[0] is structure.root and structure.genome.aux:
+        returns = "Tensor | tuple[Tensor, ...]"
+    lines = [f"class {made.name}(nn.Module):"]
+    if body:
+        lines += _fold(f"    def __init__(self{''.join(', ' + a for a in arguments)}) -> None:")
+        lines += ["        super().__init__()", *("        " + line for line in body), ""]
+    lines += [f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:"]
+    lines += ["        " + line for line in forward]
+    made.source = "\n".join(lines)
+
+
+def _fold(signature: str) -> list[str]:
+    if len(signature) <= WIDTH:
+        return [signature]
+    head, _, tail = signature.partition("(")
+    arguments, _, end = tail.rpartition(")")
+    return [f"{head}(", *(f"        {a}," for a in arguments.split(", ")), f"    ){end}"]
+
+
+def _type(values: tuple[object, ...]) -> str:
+    kinds = {type(v) for v in values}
+    if kinds == {int}:
+        return "int"
+    if kinds <= {int, float}:
+        return "float"
+    return "int | tuple[int, int]" if int in kinds else "tuple[int, int]"
+
+
+def _literal(value: object) -> str:
+    return repr(value)
+
+
+def _construct(part: Part, number: object, indent: int) -> list[str]:
+    """The lines that construct a part; the first starts after `indent` columns."""
+    text = _call(part, number)
+    if isinstance(text, str):
+        return _wrap(text, indent)
+    name = "nn.Sequential" if part.sequential else "nn.ModuleList"
+    entries: list[list[str]] = []
+    index = 0
+    inner = [_construct(p, number, 12) for p in part.parts]
+    while index < len(inner):
+        run = index
+        while run < len(inner) and inner[run] == inner[index]:
+            run += 1
+        count = run - index
+        if count > 1:
+            *start, last = inner[index]
+            loop = [*start, f"{last} for _ in range({count})"]
+            if not start:
+                loop = [f"*[{loop[0]}]"]
+            else:
+                loop = ["*[", *("    " + line for line in loop), "]"]
+            entries.append(loop)
+        else:
+            entries.append(inner[index])
+        index = run
+    if not part.sequential:
+        return _listed(name, entries, indent, "([", "])")
+    return _listed(name, entries, indent, "(", ")")
+
+
+def _listed(name: str, entries: list[list[str]], indent: int, opening: str, closing: str) -> list[str]:
+    flat = [entry[0] for entry in entries if len(entry) == 1]
+    line = f"{name}{opening}{', '.join(flat)}{closing}"
+    if len(flat) == len(entries) and indent + len(line) <= WIDTH and len(flat) <= 3:
+        if opening == "([" and len(flat) == 1 and flat[0].startswith("*["):
+            return [f"{name}({flat[0][1:]})"]
+        return [line]
+    lines = [name + opening]
+    for entry in entries:
+        lines += ["    " + text for text in entry[:-1]]
+        lines.append(f"    {entry[-1]},")
+    return [*lines, closing]
+
+
+def _wrap(text: str, indent: int) -> list[str]:
+    if indent + len(text) <= WIDTH:
+        return [text]
+    head, _, rest = text.partition("(")
+    return [f"{head}(", *(f"    {a}," for a in _split(rest[:-1])), ")"]
+
+
+def _split(arguments: str) -> list[str]:
+    found, depth = [""], 0
+    for char in arguments:
+        depth += (char in "([") - (char in ")]")
+        if char == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += char
+    return [a.strip() for a in found]
+
+
+def _call(part: Part, number: object) -> str | None:
+    assert callable(number)
+    if part.call is not None:
+        texts = []
+        for arg in part.call.args:
+            text, value = number() if is_number(arg) else (_literal(arg.value), arg.value)
+            if arg.default is None:
+                texts.append(text)
+            elif value is None or value != arg.default:
+                texts.append(f"{arg.name}={text}")
+        return f"{part.call.func}({', '.join(texts)})"
+    if part.block is not None:
+        texts = []
+        for name, role, _ in part.block.params:
+            text, _ = number()
+            texts.append(text if role == "width" else f"{name}={text}")
+        return f"{part.block.name}({', '.join(texts)})"
+    return None

@@ -1,0 +1,178 @@
+"""Shapes, costs and receptive field of a genome: one loop over its nodes, nothing built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cells.genome import Genome, live
+from cells.ops import Invalid, Mul, Shape, facts
+from cells.ops.base import Window
+
+
+class Layer(NamedTuple):
+    """What is known of one node.
+
+    receptive_field and jump are (height, width) in input pixels: how many reach one position of this
+    node's output, and how far apart neighbouring positions are. depth counts weighted layers up to here.
+    """
+
+    index: int
+    shape: Shape
+    params: int
+    macs: int
+    activations: int
+    depth: int
+    receptive_field: tuple[int, int]
+    jump: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The costs of a genome.
+
+    Attributes:
+        params: trainable parameters.
+        macs: multiply-adds of convolutions, linear layers and attention products; no bias adds.
+        activations: output elements of convolutions (Radosavovic et al. 2020, section 3.1).
+        depth: the longest path in convolutions and linear layers, not counting those in gates.
+        receptive_field: input pixels, along the larger side, that reach one position of the last feature
+            map through convolutions and pools, the largest over paths. Gates, global pooling and
+            attention are not followed.
+        global_context: whether the last feature map sees the whole image by a gate or attention (the
+            classifier's own pooling comes after it and does not count).
+        output: shape of the output.
+        layers: one entry for every live node but the input, in order.
+    """
+
+    params: int
+    macs: int
+    activations: int
+    depth: int
+    receptive_field: int
+    global_context: bool
+    output: Shape
+    layers: tuple[Layer, ...]
+
+    @property
+    def flops(self) -> int:
+        """Two for each multiply-add."""
+        return 2 * self.macs
+
+
+class _Sight(NamedTuple):
+    """How far a node sees. pooled: it is a summary of a whole map; context: it has met such a summary."""
+
+    field: tuple[int, int] = (1, 1)
+    jump: tuple[int, int] = (1, 1)
+    pooled: bool = False
+    context: bool = False
+
+
+def _look(sights: list[_Sight], window: Window | None) -> _Sight:
+    if len(sights) == 1:
+        sight = sights[0]
+    else:
+        pooled = [s.pooled for s in sights]
+        sight = _Sight(
+            (max([s.field[0] for s in sights]), max([s.field[1] for s in sights])),
+            (max([s.jump[0] for s in sights]), max([s.jump[1] for s in sights])),
+            all(pooled),
+            any([s.context for s in sights]) or any(pooled) and not all(pooled),
+        )
+    if window is None:
+        return sight._replace(pooled=True)
+    (eh, ew), (sh, sw) = window
+    if eh == ew == sh == sw == 1:
+        return sight
+    (fh, fw), (jh, jw) = sight.field, sight.jump
+    return _Sight(
+        (fh + (eh - 1) * jh, fw + (ew - 1) * jw), (jh * sh, jw * sw), sight.pooled, sight.context
+    )
+
+
+def infer(genome: Genome, *, aux: bool = False) -> Costs:
+    """Shapes and costs of all nodes on which the output depends.
+
+    Args:
+        aux: count auxiliary heads as well.
+
+    Raises:
+        Invalid: a node cannot take its inputs; the message names its path.
+    """
+    alive = live(genome, aux=aux)
+    nodes = genome.nodes
+    shapes: list[Shape] = [genome.input] * len(nodes)
+    depths = [0] * len(nodes)
+    sights = [_Sight()] * len(nodes)
+    layers: list[Layer] = []
+    for index in range(1, len(nodes)):
+        if not alive[index]:
+            continue
+        op, inputs, path = nodes[index]
+        try:
+            fact = facts(op, tuple([shapes[i] for i in inputs]))
+        except Invalid as error:
+            raise Invalid(f"{path}: {error}", violation=error.violation) from error
+        shape = shapes[index] = fact.shape
+        # A gate (a 1x1 map that scales a larger one) is no part of the path through the network.
+        followed = [i for i in inputs if shapes[i][1:] == shape[1:]] if type(op) is Mul else inputs
+        depth = depths[index] = max([depths[i] for i in followed]) + op.weighted
+        sight = sights[index] = _look([sights[i] for i in inputs], op.window())
+        layers.append(
+            Layer(index, shape, fact.params, fact.macs, fact.activations, depth, sight.field, sight.jump)
+        )
+    last = sights[-1]
+    return Costs(
+        params=sum([layer.params for layer in layers]),
+        macs=sum([layer.macs for layer in layers]),
+        activations=sum([layer.activations for layer in layers]),
+        depth=depths[-1],
+        receptive_field=max(last.field),
+        global_context=last.context,
+        output=shapes[-1],
+        layers=tuple(layers),
+    )
+
+
+_PASSIVE = ("avg_pool", "max_pool", "identity")
+
+
+def residual_norms(genome: Genome) -> list[str]:
+    """Paths of the last norm of every residual branch: a norm that is added to what its branch began with.
+
+    The other summand is the shortcut: an ancestor of the branch, either as it is or through at most one
+    weighted layer (a projection) and parameter-free ops.
+    """
+    ancestors: list[int] = [0] * len(genome.nodes)  # bit i: node i is an ancestor
+    for index, node in enumerate(genome.nodes):
+        for source in node.inputs:
+            ancestors[index] |= ancestors[source] | 1 << source
+    costs = infer(genome)
+    depth = {layer.index: layer.depth for layer in costs.layers}
+    paths: list[str] = []
+    for node in genome.nodes:
+        if node.op.name != "add":
+            continue
+        for branch in node.inputs:
+            if not genome.nodes[branch].op.norm:
+                continue
+            for other in node.inputs:
+                root = _shortcut_root(genome, other)
+                deeper = depth.get(branch, 0) > depth.get(other, 0)
+                if other != branch and deeper and ancestors[branch] >> root & 1:
+                    paths.append(genome.nodes[branch].path)
+                    break
+    return paths
+
+
+def _shortcut_root(genome: Genome, index: int) -> int:
+    """Where a shortcut starts: back through norms, pools and at most one weighted layer."""
+    projected = False
+    while len(genome.nodes[index].inputs) == 1:
+        op = genome.nodes[index].op
+        if op.weighted and projected or not (op.weighted or op.norm or op.name in _PASSIVE):
+            break
+        projected |= op.weighted
+        index = genome.nodes[index].inputs[0]
+    return index

@@ -1,0 +1,391 @@
+"""Images and labels: found, read, downloaded, split, and augmented in batches on the training device."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nas.recipe import Recipe
+
+CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # as published beside the archive
+
+Part = Literal["train", "test"]
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and how much there is."""
+
+
+class DataError(OSError):
+    """Data that are not there, cannot be read or cannot be fetched; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """One part of a data set: `pixels` uint8 (N, 3, H, W), `labels` int64 (N,), names of the classes."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    source: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return tuple(self.pixels.shape[1:])  # type: ignore[return-value]
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Reports nothing."""
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("nas-engine"))
+
+
+def locate(dataset: str, data_dir: str | None) -> tuple[str, Path | None]:
+    """(name, place) of a data set, without reading it; place None: digits, which scikit-learn brings.
+
+    `auto` is CIFAR-10 where it is at hand or can be downloaded, otherwise digits.
+
+    Raises:
+        DataError: there is nothing of that name.
+    """
+    if dataset == "digits":
+        return "digits", None
+    if dataset in ("auto", "cifar10"):
+        explicit = data_dir or os.environ.get("NAS_DATA_DIR")
+        if explicit:
+            folder = Path(explicit)
+            flag = "--data-dir" if data_dir else "$NAS_DATA_DIR"
+            if not folder.is_dir():
+                raise DataError(f"{flag}: {explicit} is not a directory that can be read")
+            found = _cifar_in(folder)
+            if found is None:
+                raise DataError(
+                    f"{flag}: no CIFAR-10 in {explicit} (looked for train*.parquet and test*.parquet, the "
+                    "official archives and their unpacked folders, there and in cifar10/)"
+                )
+            return "cifar10", found
+        found = _cifar_in(cache_dir())
+        if found is not None:
+            return "cifar10", found
+        try:
+            return "cifar10", download(cache_dir())
+        except DataError:
+            if dataset == "cifar10":
+                raise
+            return "digits", None
+    place = Path(dataset)
+    if not place.exists():
+        raise DataError(f"--dataset: {dataset!r} is neither auto, cifar10 or digits nor a file or folder")
+    return place.stem, place
+
+
+def load(place: tuple[str, Path | None], part: Part, progress: Progress = _silent) -> Images:
+    """Reads one part of what `locate` found. Raises `DataError`."""
+    name, path = place
+    try:
+        if path is None:
+            return _digits(part)
+        if path.is_dir():
+            parquet = _parquet(path, part)
+            if parquet:
+                return _read_parquet(name, parquet, progress)
+            if (path / "test_batch.bin").is_file() or (path / "test_batch").is_file():
+                return _read_batches(name, path, part)
+            return _read_folder(name, path, part, progress)
+        if path.suffix == ".parquet":
+            return _partition(_read_parquet(name, [path], progress), part)
+        return _read_archive(name, path, part)
+    except (OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"cannot read {path}: {type(error).__name__}: {error}") from error
+
+
+def _parquet(folder: Path, part: Part) -> list[Path]:
+    return sorted(folder.glob(f"{part}*.parquet"))
+
+
+def _cifar_in(folder: Path) -> Path | None:
+    for place in (folder, folder / "cifar10"):
+        if _parquet(place, "train") and _parquet(place, "test"):
+            return place
+        for name in ("cifar-10-batches-bin", "cifar-10-batches-py", ""):
+            if (place / name / "test_batch.bin").is_file() or (place / name / "test_batch").is_file():
+                return place / name
+        for name in ("cifar-10-binary.tar.gz", "cifar-10-python.tar.gz"):
+            if (place / name).is_file():
+                return place / name
+    return None
+
+
+def download(folder: Path, progress: Progress = _silent, url: str = URL, md5: str = MD5) -> Path:
+    """Fetches the official CIFAR-10 archive and checks it. Raises `DataError`, also when offline."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "cifar-10-binary.tar.gz"
+    partial = target.with_suffix(f".{os.getpid()}.part")
+    digest = hashlib.md5(usedforsecurity=False)
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer, partial.open("wb") as file:
+            total = int(answer.headers.get("Content-Length") or 0)
+            while block := answer.read(1 << 18):
+                file.write(block)
+                digest.update(block)
+                progress("downloading CIFAR-10", file.tell(), total)
+        if digest.hexdigest() != md5:
+            raise DataError(f"{url} came with checksum {digest.hexdigest()}, not {md5}: not used")
+        partial.replace(target)
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        reason = getattr(error, "reason", error)
+        raise DataError(
+            f"CIFAR-10 is not at hand and cannot be downloaded from {url} ({reason}): put it in a folder and "
+            "name that with --data-dir, or use --dataset digits"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _decode(content: bytes, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as image:
+        rgb = image.convert("RGB")
+        if size is not None and rgb.size != size:
+            rgb = rgb.resize(size, Image.Resampling.BILINEAR)
+        return np.asarray(rgb, dtype=np.uint8)
+
+
+def _decode_all(contents: Sequence[bytes], progress: Progress) -> NDArray[np.uint8]:
+    """(N, 3, H, W), all in the size of the first image."""
+    if not contents:
+        raise DataError("there are no images")
+    height, width = _decode(contents[0], None).shape[:2]
+    pixels = np.empty((len(contents), 3, height, width), dtype=np.uint8)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for i, image in enumerate(pool.map(lambda c: _decode(c, (width, height)), contents)):
+            pixels[i] = image.transpose(2, 0, 1)
+            if i % 1000 == 999 or i + 1 == len(contents):
+                progress("decoding images", i + 1, len(contents))
+    return pixels
+
+
+def _read_parquet(name: str, files: Sequence[Path], progress: Progress) -> Images:
+    import json
+
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(file) for file in files]
+    columns = tables[0].column_names
+    image = next((c for c in ("img", "image", "images", "pixels") if c in columns), None)
+    label = next((c for c in ("label", "labels", "fine_label", "class") if c in columns), None)
+    if image is None or label is None:
+        raise DataError(f"{files[0]}: needs columns img (or image) and label, has {', '.join(columns)}")
+    contents: list[bytes] = []
+    labels: list[Any] = []
+    for table in tables:
+        for value in table[image].to_pylist():
+            contents.append(value["bytes"] if isinstance(value, dict) else value)
+        labels += table[label].to_pylist()
+    if any(not isinstance(c, bytes) for c in contents) or any(v is None for v in labels):
+        raise DataError(f"{files[0]}: an image or a label is missing")
+    features = json.loads((tables[0].schema.metadata or {}).get(b"huggingface", b"{}"))
+    given = features.get("info", {}).get("features", {}).get(label, {}).get("names")
+    if all(isinstance(v, int) for v in labels):
+        count = max(labels) + 1
+        known = CIFAR10 if name == "cifar10" and count == 10 else [str(i) for i in range(count)]
+        classes = [str(n) for n in (given or known)]
+        numbers = labels
+    else:
+        classes = sorted({str(v) for v in labels})
+        numbers = [classes.index(str(v)) for v in labels]
+    return Images(
+        name,
+        _decode_all(contents, progress),
+        np.asarray(numbers, dtype=np.int64),
+        tuple(classes),
+        source=str(files[0].parent),
+    )
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Loads the official Python batches, which hold plain containers and bytes or arrays, and nothing else."""
+
+    _allowed = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._allowed:
+            raise pickle.UnpicklingError(f"the file refers to {module}.{name}: refused")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def _batch(content: bytes, binary: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    if binary:
+        rows = np.frombuffer(content, dtype=np.uint8).reshape(-1, 3073)
+        return rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0].astype(np.int64)
+    data = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
+    return data[b"data"].reshape(-1, 3, 32, 32), np.asarray(data[b"labels"], dtype=np.int64)
+
+
+def _join(name: str, source: Path, batches: Iterable[tuple[bytes, bool]]) -> Images:
+    parts = [_batch(content, binary) for content, binary in batches]
+    if not parts:
+        raise DataError(f"{source}: no batches of CIFAR-10 in it")
+    pixels, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Images(name, pixels, labels, tuple(CIFAR10), source=str(source))
+
+
+def _of_part(file: str, part: Part) -> bool:
+    stem = file.rpartition("/")[2].removesuffix(".bin")
+    return stem == "test_batch" if part == "test" else stem in {f"data_batch_{i}" for i in range(1, 6)}
+
+
+def _read_batches(name: str, folder: Path, part: Part) -> Images:
+    files = sorted(f for f in folder.iterdir() if _of_part(f.name, part))
+    return _join(name, folder, ((f.read_bytes(), f.suffix == ".bin") for f in files))
+
+
+def _read_archive(name: str, file: Path, part: Part) -> Images:
+    def members() -> Iterator[tuple[bytes, bool]]:
+        with tarfile.open(file) as archive:
+            for member in sorted(archive.getmembers(), key=lambda m: m.name):
+                content = archive.extractfile(member) if _of_part(member.name, part) else None
+                if content is not None:
+                    yield content.read(), member.name.endswith(".bin")
+
+    try:
+        return _join(name, file, members())
+    except tarfile.TarError as error:
+        raise DataError(f"cannot read {file}: {error}") from error
+
+
+def _read_folder(name: str, folder: Path, part: Part, progress: Progress) -> Images:
+    """DIR/train/CLASS/*, DIR/test/CLASS/*, or DIR/CLASS/* of which a fifth is the test part."""
+    split = (folder / "train").is_dir()
+    base = folder / part if split else folder
+    classes = sorted(p.name for p in base.iterdir() if p.is_dir()) if base.is_dir() else []
+    suffixes = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+    files = [
+        (file, number)
+        for number, label in enumerate(classes)
+        for file in sorted((base / label).rglob("*"))
+        if file.suffix.lower() in suffixes
+    ]
+    if not files:
+        raise DataError(f"{folder}: no images in class folders, and no train*.parquet")
+    pixels = _decode_all([file.read_bytes() for file, _ in files], progress)
+    labels = np.asarray([number for _, number in files], dtype=np.int64)
+    images = Images(name, pixels, labels, tuple(classes), source=str(folder))
+    return images if split else _partition(images, part)
+
+
+def _partition(images: Images, part: Part) -> Images:
+    """A fixed fifth is the test part of data that come in one piece."""
+    order = np.random.default_rng(0).permutation(len(images.labels))
+    cut = len(order) // 5
+    chosen = order[:cut] if part == "test" else order[cut:]
+    return Images(images.name, images.pixels[chosen], images.labels[chosen], images.classes, images.source)
+
+
+def _digits(part: Part) -> Images:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    gray = np.round(bunch.images * (255 / 16)).astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    pixels = np.ascontiguousarray(np.broadcast_to(gray[:, None], (len(gray), 3, 32, 32)))
+    labels = bunch.target.astype(np.int64)
+    everything = Images("digits", pixels, labels, tuple("0123456789"), source="scikit-learn")
+    return _partition(everything, part)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The tensors of one recipe on one device. Pixels uint8 (N, 3, H, W); mean and std (1, 3, 1, 1) in 0-255."""
+
+    x: Tensor
+    y: Tensor
+    val_x: Tensor
+    val_y: Tensor
+    mean: Tensor
+    std: Tensor
+    classes: int
+
+
+def split(images: Images, recipe: Recipe, device: torch.device) -> Split:
+    """The recipe's fixed split of the training set. Raises `DataError` when there are too few images."""
+    count = len(images.labels)
+    order = np.random.default_rng(recipe.split).permutation(count)
+    val, train = order[: recipe.val_images], order[recipe.val_images :]
+    if len(train) < 1 or len(val) < recipe.val_images:
+        raise DataError(f"{images.name} has {count} training images, too few to validate on {recipe.val_images}")
+    if recipe.train_images is not None:
+        train = train[: recipe.train_images]
+
+    def on_device(indices: NDArray[Any]) -> tuple[Tensor, Tensor]:
+        return (
+            torch.from_numpy(images.pixels[indices]).to(device),
+            torch.from_numpy(images.labels[indices]).to(device),
+        )
+
+    x, y = on_device(train)
+    val_x, val_y = on_device(val)
+    # Statistics of the whole training part, so that they do not depend on how much of it is used.
+    part = images.pixels[order[recipe.val_images :]]
+    counts = np.stack([np.bincount(part[:, c].ravel(), minlength=256) for c in range(part.shape[1])])
+    shares, values = counts / counts.sum(1, keepdims=True), np.arange(256)
+    means = shares @ values
+    mean = torch.tensor(means, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+    spread = np.sqrt(shares @ values**2 - means**2) + 1e-3
+    std = torch.tensor(spread, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+    return Split(x, y, val_x, val_y, mean, std, len(images.classes))
+
+
+def augment(pixels: Tensor, crop: int, flip: bool, generator: torch.Generator) -> Tensor:
+    """A batch with random crops (reflected at the border by `crop` pixels) and flips, one draw per image."""
+    n, _, height, width = pixels.shape
+    device = pixels.device
+    rows = torch.arange(height, device=device).expand(n, height)
+    columns = torch.arange(width, device=device).expand(n, width)
+    if flip:
+        mirrored = torch.rand(n, 1, generator=generator, device=device) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    if crop:
+        shift = torch.randint(-crop, crop + 1, (2, n, 1), generator=generator, device=device)
+        rows, columns = _reflect(rows + shift[0], height), _reflect(columns + shift[1], width)
+    images = torch.arange(n, device=device).view(n, 1, 1, 1)
+    channels = torch.arange(pixels.shape[1], device=device).view(1, -1, 1, 1)
+    return pixels[images, channels, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def _reflect(index: Tensor, size: int) -> Tensor:
+    index = index.abs()
+    return torch.where(index >= size, 2 * size - 2 - index, index)

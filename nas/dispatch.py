@@ -1,0 +1,260 @@
+"""Who runs the tasks of a search: this process, or Ray Tune's workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nas.strategies import Wait
+
+if TYPE_CHECKING:
+    from nas.data import Images
+    from nas.trial import Job, Outcome
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training, under a name that is unique within the run."""
+
+    name: str
+    job: Job
+
+
+class Source(Protocol):
+    """Where tasks come from and results go to: a search."""
+
+    def next(self) -> Task | Wait | None:
+        """The next task; None when there will be no more."""
+
+    def epoch(self, name: str, number: int, accuracy: float) -> None:
+        """A task has finished an epoch."""
+
+    def done(self, name: str, outcome: Outcome) -> None:
+        """A task has ended, however it did."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many, and what each gets.
+
+    Attributes:
+        threads: of each worker, so that all together have the cores.
+        gpus: share of a GPU for each worker.
+        address: of a Ray cluster; None starts one here.
+        plugins: space files (`FILE.py:FUNCTION`) that workers import before they read a genome.
+    """
+
+    count: int = 1
+    threads: int = 1
+    gpus: float = 0.0
+    address: str | None = None
+    plugins: tuple[str, ...] = ()
+
+
+def run_local(source: Source, images: Images, workers: Workers) -> None:
+    """Runs one task after another in this process."""
+    from nas.trial import Outcome, Worker
+
+    worker = Worker(images, workers.threads)
+    while (task := source.next()) is not None:
+        if isinstance(task, Wait):
+            raise RuntimeError("the strategy waits although nothing is running")
+        for report in worker.run(task.job):
+            if isinstance(report, Outcome):
+                source.done(task.name, report)
+            else:
+                source.epoch(task.name, report.epoch, report.accuracy)
+
+
+def run_ray(source: Source, images: Images, workers: Workers) -> None:
+    """Runs tasks as Ray Tune trials on workers that are kept between them.
+
+    Raises KeyboardInterrupt when the user stopped it; what was running then is journalled, not finished.
+    """
+    os.environ.update(_QUIET)
+    import ray
+    from ray import tune
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it misses the log files we switched off
+    here = {"num_cpus": workers.count * workers.threads, "include_dashboard": False}
+    with _held_output():
+        ray.init(
+            address=workers.address,
+            log_to_driver=False,
+            logging_level="ERROR",
+            **({} if workers.address else here),
+        )
+    searcher = _searcher(source)
+    resources: dict[str, float] = {"cpu": workers.threads}
+    if workers.gpus:
+        resources["gpu"] = workers.gpus
+    try:
+        with tempfile.TemporaryDirectory(prefix="nas-tune-") as folder, _interrupts() as stopped:
+            trainable = tune.with_parameters(_trainable(), images=images, workers=workers)
+            tune.Tuner(
+                tune.with_resources(trainable, resources),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    num_samples=-1,
+                    max_concurrent_trials=workers.count,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    storage_path=folder,
+                    verbose=0,
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                    failure_config=tune.FailureConfig(max_failures=0),
+                ),
+            ).fit()
+            if stopped.is_set():
+                raise KeyboardInterrupt
+    finally:
+        ray.shutdown()
+    if searcher.error is not None:
+        raise searcher.error
+
+
+_QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_AUTO_INIT": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+}
+
+
+@contextmanager
+def _held_output() -> Iterator[None]:
+    """Keeps back what a library writes to the standard streams, and shows it if the library fails."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 1)
+        os.dup2(held.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            for descriptor, old in enumerate(kept, start=1):
+                os.dup2(old, descriptor)
+                os.close(old)
+            if failed:
+                held.seek(0)
+                sys.stderr.write(held.read().decode(errors="replace"))
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Turns the first Ctrl-C into Tune's own clean stop (SIGUSR1), between two of its events.
+
+    The event tells that it happened, because Tune returns as if it were done. A second Ctrl-C is not held.
+    """
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGUSR1"):
+        yield stopped
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _searcher(source: Source) -> Any:
+    from ray.tune.search import Searcher
+
+    from nas.trial import Outcome
+
+    class Tasks(Searcher):  # type: ignore[misc]
+        """Hands the source's tasks to Tune and Tune's results to the source."""
+
+        def __init__(self) -> None:
+            super().__init__(metric="accuracy", mode="max")
+            self.names: dict[str, str] = {}
+            self.error: BaseException | None = None
+
+        def suggest(self, trial_id: str) -> Any:
+            try:
+                task = source.next()
+            except Exception as error:  # noqa: BLE001 - raised again after Tune has ended
+                self.error = error
+                return Searcher.FINISHED
+            if task is None:
+                return Searcher.FINISHED
+            if isinstance(task, Wait):
+                return None
+            self.names[trial_id] = task.name
+            return {"job": task.job}
+
+        def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+            if "epoch" in result and "outcome" not in result:
+                source.epoch(self.names[trial_id], result["epoch"], result["accuracy"])
+
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
+            outcome = (result or {}).get("outcome")
+            if outcome is None or error:
+                outcome = Outcome({"status": "failed", "error": "the worker died"})
+            source.done(self.names.pop(trial_id), outcome)
+            outcome.weights = None  # Tune keeps the last result of every trial
+
+        def save(self, checkpoint_path: str) -> None:
+            """Nothing to save: the tables are the state."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """Nothing to restore."""
+
+    return Tasks()
+
+
+def _trainable() -> Any:
+    from ray import tune
+
+    from nas.trial import Outcome, Worker
+
+    class Trial(tune.Trainable):  # type: ignore[misc]
+        """A worker that runs one task after another; a step is an epoch."""
+
+        def setup(self, config: dict[str, Any], images: Any = None, workers: Any = None) -> None:
+            from search_spaces import find, load_plugins
+
+            load_plugins()
+            for name in workers.plugins:
+                find(name)
+            self.worker = Worker(images, workers.threads)
+            self.reset_config(config)
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self.reports = self.worker.run(new_config["job"])
+            return True
+
+        def step(self) -> dict[str, Any]:
+            report = next(self.reports)
+            if isinstance(report, Outcome):
+                return {"done": True, "outcome": report, "accuracy": 0.0}
+            return {"epoch": report.epoch, "accuracy": report.accuracy}
+
+    return Trial

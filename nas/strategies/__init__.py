@@ -1,0 +1,34 @@
+"""Who answers a space's questions. A new strategy is one file and one import line here."""
+
+from nas.strategies import random, tpe
+from nas.strategies.base import (
+    STRATEGIES,
+    Exhausted,
+    Problem,
+    Proposal,
+    Settled,
+    Strategy,
+    Wait,
+    Window,
+    make,
+    strategy,
+)
+from nas.strategies.wrappers import Constrain, Dedup, Seeded
+
+__all__ = [
+    "STRATEGIES",
+    "Constrain",
+    "Dedup",
+    "Exhausted",
+    "Problem",
+    "Proposal",
+    "Seeded",
+    "Settled",
+    "Strategy",
+    "Wait",
+    "Window",
+    "make",
+    "random",
+    "strategy",
+    "tpe",
+]

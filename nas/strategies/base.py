@@ -1,0 +1,163 @@
+"""The protocol of strategies: who answers a space's questions, and learns from what came of it.
+
+A strategy's state is a fold over what it was told, in the recorded order; each ask draws only from a
+generator seeded by (run seed, trial number), from that state and the running proposals. So a run is
+resumed by telling the strategy again what is in the tables, and no strategy is ever saved.
+"""
+
+from __future__ import annotations
+
+import difflib
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, TypeVar
+
+from cells.genome import Genome
+from cells.infer import Costs, infer
+from cells.ops import Invalid
+from search_spaces.choose import Domain, Recorder, Scalar
+from search_spaces.registry import Space
+
+Row = Mapping[str, Any]
+"""A row of the trials table."""
+
+
+class Exhausted(Exception):  # noqa: N818 - the name says it; it is no error
+    """There is nothing left to propose; the message is a sentence for the user."""
+
+
+class Wait:
+    """Returned by `ask` when nothing can be proposed before a running trial ends."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Why a proposal is not trained.
+
+    Attributes:
+        violation: how far an invalid or rejected proposal is from an acceptable one; positive.
+        of: the earlier trial that a duplicate repeats.
+    """
+
+    status: Literal["invalid", "rejected", "duplicate"]
+    reason: str
+    violation: float = 0.0
+    of: int | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One answer vector and what it leads to.
+
+    Attributes:
+        genome: None when the answers lead to no legal network.
+        parents: trials it was made from.
+        note: the strategy's own JSON. `by` says who answered: a strategy, `random`, or `seed`.
+        settled: set when it is not to be trained.
+    """
+
+    trial: int
+    choices: dict[str, Scalar]
+    genome: Genome | None
+    parents: tuple[int, ...] = ()
+    note: dict[str, Any] = field(default_factory=dict)
+    settled: Settled | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a network may cost: (lowest, highest) for each constrained column of `Costs`."""
+
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def violation(self, costs: Costs) -> tuple[str, float] | None:
+        """(reason, relative distance) of the worst violation; None when the network is inside."""
+        worst: tuple[str, float] | None = None
+        for name, (low, high) in self.limits.items():
+            value = getattr(costs, name)
+            off = (low - value) / max(low, 1) if value < low else (value - high) / max(high, 1)
+            if off > 0 and (worst is None or off > worst[1]):
+                worst = (f"{name} {value:,} outside {low:,.0f} to {high:,.0f}", off)
+        return worst
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a strategy is asked to solve.
+
+    Attributes:
+        space: with its arguments bound.
+        seed: of the run.
+        trials: about how many trials there will be, where known.
+        domains: domains of the questions met so far; shared by all choosers of the run.
+    """
+
+    space: Space
+    seed: int = 0
+    window: Window = field(default_factory=Window)
+    trials: int | None = None
+    domains: dict[str, Domain] = field(default_factory=dict)
+
+    def generator(self, trial: int, purpose: str = "") -> random.Random:
+        """The only source of chance for one ask."""
+        return random.Random(f"{self.seed}/{trial}/{purpose}")
+
+    def draw(self, trial: int, chooser: Recorder, **fields: Any) -> Proposal:
+        """The proposal that a chooser's answers make, settled when they lead to no legal network."""
+        try:
+            genome = self.space.draw(chooser)
+        except Invalid as error:
+            settled = Settled("invalid", str(error), max(error.violation, 1e-3))
+            return Proposal(trial, dict(chooser.record), None, settled=settled, **fields)
+        return Proposal(trial, dict(chooser.record), genome, **fields)
+
+
+class Strategy(Protocol):
+    """Proposes trials and is told what came of them."""
+
+    def ask(self, trial: int) -> Proposal | Wait:
+        """The proposal of that number. Raises `Exhausted` when there is none."""
+
+    def tell(self, proposal: Proposal, row: Row | None) -> None:
+        """What became of a proposal: its row, None for one rejected for its costs."""
+
+
+Factory = Callable[[Problem], Strategy]
+
+STRATEGIES: dict[str, Factory] = {}
+"""Every strategy by name."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def strategy(name: str) -> Callable[[F], F]:
+    """Decorator: registers a class (or function) that makes a strategy of a problem. Raises ValueError for a name twice."""
+
+    def enter(factory: F) -> F:
+        if name in STRATEGIES:
+            raise ValueError(f"strategy {name!r} is registered twice")
+        STRATEGIES[name] = factory
+        return factory
+
+    return enter
+
+
+def make(name: str, problem: Problem) -> Strategy:
+    """The strategy of that name. Raises LookupError with the nearest name."""
+    if name not in STRATEGIES:
+        close = difflib.get_close_matches(name, STRATEGIES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(STRATEGIES))}"
+        raise LookupError(f"no strategy is called {name!r}: {hint}")
+    return STRATEGIES[name](problem)
+
+
+def settle(proposal: Proposal, settled: Settled) -> Proposal:
+    """The proposal, not to be trained."""
+    return replace(proposal, settled=settled)
+
+
+def costs_of(proposal: Proposal) -> Costs:
+    """Costs of a proposal that has a genome."""
+    assert proposal.genome is not None
+    return infer(proposal.genome)

@@ -1,0 +1,100 @@
+"""Wrappers of strategies: what every search does with proposals, whoever makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nas.strategies.base import (
+    Exhausted,
+    Problem,
+    Proposal,
+    Row,
+    Settled,
+    Strategy,
+    Wait,
+    costs_of,
+    settle,
+)
+from search_spaces.choose import Replay, Scalar
+
+IN_A_ROW = 1000
+"""Settled proposals one after another that end a search."""
+
+
+class Seeded:
+    """Proposes seed points first."""
+
+    def __init__(self, inner: Strategy, problem: Problem, points: Mapping[str, Mapping[str, Scalar]]) -> None:
+        self.inner = inner
+        self.problem = problem
+        self.points = list(points.items())
+
+    def ask(self, trial: int) -> Proposal | Wait:
+        """See `Strategy`: trial i is the i-th seed point."""
+        if trial < len(self.points):
+            name, choices = self.points[trial]
+            chooser = Replay(choices, domains=self.problem.domains)
+            return self.problem.draw(trial, chooser, note={"by": "seed", "seed_point": name})
+        return self.inner.ask(trial)
+
+    def tell(self, proposal: Proposal, row: Row | None) -> None:
+        """See `Strategy`."""
+        self.inner.tell(proposal, row)
+
+
+class Constrain:
+    """Settles proposals outside the window as rejected."""
+
+    def __init__(self, inner: Strategy, problem: Problem) -> None:
+        self.inner = inner
+        self.window = problem.window
+
+    def ask(self, trial: int) -> Proposal | Wait:
+        """See `Strategy`."""
+        proposal = self.inner.ask(trial)
+        if isinstance(proposal, Wait) or proposal.settled is not None or not self.window.limits:
+            return proposal
+        off = self.window.violation(costs_of(proposal))
+        return proposal if off is None else settle(proposal, Settled("rejected", *off))
+
+    def tell(self, proposal: Proposal, row: Row | None) -> None:
+        """See `Strategy`."""
+        self.inner.tell(proposal, row)
+
+
+class Dedup:
+    """Settles networks that were proposed before as duplicates; ends a search that makes nothing else.
+
+    A duplicate of a running trial is told when that one ends.
+    """
+
+    def __init__(self, inner: Strategy) -> None:
+        self.inner = inner
+        self.first: dict[str, int] = {}  # key -> the trial that trains it
+        self.settled_in_a_row = 0
+
+    def ask(self, trial: int) -> Proposal | Wait:
+        """See `Strategy`."""
+        proposal = self.inner.ask(trial)
+        if isinstance(proposal, Wait):
+            return proposal
+        if proposal.settled is None:
+            assert proposal.genome is not None
+            first = self.first.setdefault(proposal.genome.key, trial)
+            if first != trial:
+                reason = f"the same network as trial {first}"
+                proposal = settle(proposal, Settled("duplicate", reason, of=first))
+        self.settled_in_a_row = 0 if proposal.settled is None else self.settled_in_a_row + 1
+        if self.settled_in_a_row > IN_A_ROW:
+            assert proposal.settled is not None
+            raise Exhausted(
+                f"{IN_A_ROW:,} proposals in a row needed no training, the last because it was "
+                f"{proposal.settled.status} ({proposal.settled.reason})"
+            )
+        return proposal
+
+    def tell(self, proposal: Proposal, row: Row | None) -> None:
+        """See `Strategy`."""
+        if proposal.settled is None and proposal.genome is not None:
+            self.first.setdefault(proposal.genome.key, proposal.trial)
+        self.inner.tell(proposal, row)

@@ -1,0 +1,149 @@
+"""One trial: a genome is built, measured and trained, and whatever happens becomes a row."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from cells.genome import Genome
+from cells.ops import Invalid
+from nas import build, measure
+from nas.data import Images, Split, split
+from nas.fit import Epoch, TrainingFailedError, fit, initialise
+from nas.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to run a trial; plain data.
+
+    Attributes:
+        genome: its JSON text.
+        recipe: its JSON.
+        seed: of initialisation, order and augmentation.
+        latency: whether to measure it, and then within which bounds in milliseconds the trial goes on.
+        seconds: how long the trial may take.
+    """
+
+    genome: str
+    recipe: dict[str, Any]
+    seed: int
+    latency: tuple[float, float] | None = (0.0, math.inf)
+    seconds: float = math.inf
+
+
+@dataclass
+class Outcome:
+    """What a worker sends back: the row's columns that it knows, and the trained weights (safetensors)."""
+
+    row: dict[str, Any]
+    weights: bytes | None = None
+
+
+@dataclass
+class Worker:
+    """Runs trials one after another; holds its images and, on its device, the split of the last recipe."""
+
+    images: Images
+    threads: int = 0
+    device: torch.device = field(default_factory=build.pick_device)
+    _splits: dict[tuple[object, ...], Split] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        self.lock = measure.DeviceLock(self.device)
+
+    def data(self, recipe: Recipe) -> Split:
+        """The recipe's split on this device; the last one is kept."""
+        which = (recipe.split, recipe.train_images, recipe.val_images)
+        if which not in self._splits:
+            self._splits.clear()
+            self._splits[which] = split(self.images, recipe, self.device)
+        return self._splits[which]
+
+    def run(self, job: Job) -> Iterator[Epoch | Outcome]:
+        """Every epoch as it ends, and last the outcome. No exception of the trial itself escapes."""
+        begin = time.monotonic()
+        curve: list[Epoch] = []
+        row: dict[str, Any] = {
+            "device": device_name(self.device),
+            "versions": json.dumps(versions()),
+            "worker": f"{socket.gethostname()}:{os.getpid()}",
+            "started": datetime.now(UTC),
+        }
+        weights: bytes | None = None
+        try:
+            for report in self._train(job, row, begin + job.seconds):
+                if isinstance(report, Epoch):
+                    curve.append(report)
+                    yield report
+                else:
+                    weights = report
+            row["status"] = "ok"
+        except torch.OutOfMemoryError:
+            row |= {"status": "failed", "error": "out of memory"}
+        except (Invalid, TrainingFailedError) as error:
+            row |= {"status": "failed", "error": str(error)}
+        except Exception as error:  # noqa: BLE001 - whatever an architecture does, the search goes on
+            memory = "alloc" in str(error) and "memory" in str(error)
+            reason = "out of memory" if memory else f"{type(error).__name__}: {error}"
+            row |= {"status": "failed", "error": reason.partition("\n")[0][:500]}
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        row["curve"] = [e._asdict() for e in curve]
+        row["finished"] = datetime.now(UTC)
+        if curve:
+            seconds = sum(e.seconds for e in curve)
+            row["val_accuracy"] = curve[-1].accuracy
+            row["train_seconds"] = seconds
+            images = len(self.data(Recipe.from_json(job.recipe)).y)
+            row["images_per_second"] = len(curve) * images / seconds
+        yield Outcome(row, weights)
+
+    def _train(self, job: Job, row: dict[str, Any], deadline: float) -> Iterator[Epoch | bytes]:
+        recipe = Recipe.from_json(job.recipe)
+        data = self.data(recipe)
+        genome = Genome.loads(job.genome)
+        peak = measure.PeakMemory(self.device)
+        torch.manual_seed(job.seed)
+        module = build.build(genome)
+        initialise(module, genome, recipe)
+        module.to(self.device)
+        if job.latency is not None:
+            timing = measure.latency(module, genome.input, self.device, self.lock)
+            row |= {
+                "latency_ms": timing.median_ms,
+                "latency_iqr_ms": timing.iqr_ms,
+                "latency_batch": timing.batch,
+                "latency_quiet": timing.quiet,
+            }
+            low, high = job.latency
+            if not low <= timing.median_ms <= high:
+                raise TrainingFailedError(f"latency {timing.median_ms:.3g} ms is outside {low:g}:{high:g} ms")
+        yield from fit(module, data, recipe, job.seed, step=self.lock.step, deadline=deadline)
+        row["peak_memory_bytes"] = peak.bytes()
+        yield save({name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()})
+
+
+def device_name(device: torch.device) -> str:
+    """What a row calls the device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def versions() -> dict[str, str]:
+    """Of what the result may depend on."""
+    return {"python": platform.python_version(), "torch": torch.__version__}

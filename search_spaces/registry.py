@@ -1,0 +1,205 @@
+"""The table of search spaces. A space is a function from a chooser to a genome; one that asks nothing is a classic."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cells.genome import Genome
+from cells.ops import Invalid
+from search_spaces.choose import Chooser, ReplayError, Scalar, SpaceError
+
+SpaceFunction = Callable[..., Genome]
+Answers = Mapping[str, Scalar]
+
+
+class UnknownSpaceError(LookupError):
+    """No space of that name; the message suggests the nearest."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Arguments of a space that suit one kind of machine or one paper.
+
+    Attributes:
+        arguments: keyword arguments of the space.
+        macs: the complexity window (lowest, highest) that goes with them; None: no window.
+        points: further seed points: answers by name.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    macs: tuple[int, int] | None = None
+    points: Mapping[str, Answers] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space, perhaps with some of its arguments bound.
+
+    Attributes:
+        classic: it asks no questions.
+        presets: by name; `laptop` and `gpu` are those that a search takes by default.
+        points: published settings as answers, by name: what a search may be seeded with.
+    """
+
+    name: str
+    function: SpaceFunction
+    classic: bool = False
+    aliases: tuple[str, ...] = ()
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    points: Mapping[str, Answers] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def takes(self, argument: str) -> bool:
+        """Whether the function has such a keyword argument."""
+        parameters = inspect.signature(self.function).parameters
+        return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+    def bind(self, **arguments: Any) -> Space:
+        """The space with arguments given. Raises `SpaceError` for one that it does not take."""
+        for name in arguments:
+            if not self.takes(name):
+                raise SpaceError(f"space {self.name} takes no argument {name!r}")
+        return replace(self, arguments={**self.arguments, **arguments})
+
+    def draw(self, chooser: Chooser) -> Genome:
+        """The genome that the chooser's answers lead to.
+
+        Raises:
+            Invalid: the answers lead to no legal network.
+            SpaceError: the space's own code is at fault.
+            ReplayError: the chooser has no answer.
+        """
+        try:
+            genome = self.function(chooser, **self.arguments)
+        except (Invalid, SpaceError, ReplayError):
+            raise
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise SpaceError(
+                f"space {self.name} raised {type(error).__name__}: {error} "
+                f"({Path(where.filename).name}, line {where.lineno}, in {where.name})"
+            ) from error
+        if not isinstance(genome, Genome):
+            raise SpaceError(f"space {self.name} returned {type(genome).__name__}, not a genome")
+        return genome
+
+
+SPACES: dict[str, Space] = {}
+"""Every registered space, classics included, by name."""
+
+_ALIASES: dict[str, str] = {}
+
+
+def register(entry: Space) -> None:
+    """Enters a space into the table. Raises ValueError when its name or an alias is taken."""
+    for name in (entry.name, *entry.aliases):
+        if name in SPACES or name in _ALIASES:
+            raise ValueError(f"search space {name!r} is registered twice")
+    SPACES[entry.name] = entry
+    _ALIASES.update(dict.fromkeys(entry.aliases, entry.name))
+
+
+def space(
+    name: str | None = None,
+    *,
+    aliases: tuple[str, ...] = (),
+    presets: Mapping[str, Preset] | None = None,
+    points: Mapping[str, Answers] | None = None,
+) -> Callable[[SpaceFunction], SpaceFunction]:
+    """Decorator: registers a function `(choose, **arguments) -> Genome` as a search space."""
+
+    def enter(function: SpaceFunction) -> SpaceFunction:
+        register(
+            Space(
+                name or function.__name__,
+                function,
+                aliases=aliases,
+                presets=presets or {},
+                points=points or {},
+            )
+        )
+        return function
+
+    return enter
+
+
+def find(name: str) -> Space:
+    """The space of that name or alias, or the function in a `FILE.py:FUNCTION`.
+
+    Raises:
+        UnknownSpaceError: there is none.
+        SpaceError: the file cannot be loaded.
+    """
+    if ".py:" in name:
+        return _from_file(name)
+    found = SPACES.get(_ALIASES.get(name, name))
+    if found is not None:
+        return found
+    known = [*SPACES, *_ALIASES]
+    folded = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.5)
+    hint = f"did you mean {folded[close[0]]}?" if close else "`python -m nas.spaces` lists them"
+    raise UnknownSpaceError(f"no search space or network is called {name!r}: {hint}")
+
+
+def names(pattern: str = "*", *, classic: bool | None = None) -> list[str]:
+    """Sorted names that match a shell pattern, of classics only (True) or of searchable spaces only (False)."""
+    return sorted(
+        s.name
+        for s in SPACES.values()
+        if fnmatch.fnmatchcase(s.name, pattern) and classic in (None, s.classic)
+    )
+
+
+def _from_file(name: str) -> Space:
+    file, _, function = name.rpartition(":")
+    path = Path(file)
+    if not path.is_file():
+        raise SpaceError(f"no file {file}")
+    known = set(SPACES)
+    loaded = load_file(path)
+    if function in SPACES and function not in known:
+        return replace(SPACES[function], name=name)
+    found = getattr(loaded, function, None)
+    if not callable(found):
+        raise SpaceError(f"{file} has no function {function!r}")
+    return Space(name, found)
+
+
+def load_file(path: Path) -> Any:
+    """Imports a Python file, once. Raises `SpaceError` when it cannot be imported."""
+    label = f"nas_user_{path.stem}_{abs(hash(str(path.resolve())))}"
+    if label in sys.modules:
+        return sys.modules[label]
+    spec = importlib.util.spec_from_file_location(label, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[label] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[label]
+        raise SpaceError(f"{path}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def load_plugins() -> None:
+    """Imports the modules that installed packages name in the entry point group `nas.plugins`."""
+    for entry in importlib.metadata.entry_points(group="nas.plugins"):
+        entry.load()

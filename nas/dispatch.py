@@ -190,14 +190,16 @@ def _searcher(source: Source) -> Any:
     class Tasks(Searcher):  # type: ignore[misc]
         """Hands the source's tasks to Tune and Tune's results to the source."""
 
-        def __init__(self) -> None:
+        def __init__(self, source: Source | None) -> None:
             super().__init__(metric="accuracy", mode="max")
+            self.source = source
             self.names: dict[str, str] = {}
             self.error: BaseException | None = None
 
         def suggest(self, trial_id: str) -> Any:
             try:
-                task = source.next()
+                assert self.source is not None
+                task = self.source.next()
             except Exception as error:  # noqa: BLE001 - raised again after Tune has ended
                 self.error = error
                 return Searcher.FINISHED
@@ -210,7 +212,7 @@ def _searcher(source: Source) -> Any:
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
             if "epoch" in result and "outcome" not in result:
-                source.epoch(self.names[trial_id], result["epoch"], result["accuracy"])
+                self.source.epoch(self.names[trial_id], result["epoch"], result["accuracy"])
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -218,8 +220,12 @@ def _searcher(source: Source) -> Any:
             outcome = (result or {}).get("outcome")
             if outcome is None or error:
                 outcome = Outcome({"status": "failed", "error": "the worker died"})
-            source.done(self.names.pop(trial_id), outcome)
+            self.source.done(self.names.pop(trial_id), outcome)
             outcome.weights = None  # Tune keeps the last result of every trial
+
+        def __getstate__(self) -> dict[str, Any]:
+            # Tune pickles what it is given, for a restart that is not its business here.
+            return {**self.__dict__, "source": None}
 
         def save(self, checkpoint_path: str) -> None:
             """Nothing to save: the tables are the state."""
@@ -227,7 +233,7 @@ def _searcher(source: Source) -> Any:
         def restore(self, checkpoint_path: str) -> None:
             """Nothing to restore."""
 
-    return Tasks()
+    return Tasks(source)
 
 
 def _trainable() -> Any:

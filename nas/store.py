@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from nas.results import verdict
+
 if TYPE_CHECKING:
     from cells.genome import Genome
 
@@ -220,7 +222,7 @@ class Run:
         rows = [
             r for r in self.table().to_pylist() if r["status"] == "ok" and str(r["key"]).startswith(key)
         ]
-        return sorted(rows, key=lambda r: (-r["reward"], r["trial"]))
+        return sorted(rows, key=lambda r: (-r["val_accuracy"], r["trial"]))
 
     def best(self, key: str = "") -> dict[str, Any]:
         """The winner: the network whose confirmed accuracy is highest, or else the row of highest reward.
@@ -230,29 +232,12 @@ class Run:
         """
         rows = self.rows(key)
         if not rows:
-            raise StoreError(f"{self.path}: no finished trial" + (f" whose key starts with {key}" if key else ""))
-        searched = [r for r in rows if r["stage"] == "search"]
-        means = confirmed(rows)
-        if means and searched:
-            return max(searched, key=lambda r: (means.get(r["key"], (-1.0,))[0], r["reward"]))
-        return (searched or rows)[0]
+            which = f" whose key starts with {key}" if key else ""
+            raise StoreError(f"{self.path}: no finished trial{which}")
+        return dict(verdict(rows)["winner"])
 
     def genome(self, key: str = "") -> Genome:
         """The winner's genome, or that of another key."""
         from cells.genome import Genome
 
         return Genome.loads(self.best(key)["genome"])
-
-
-def confirmed(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, float, int]]:
-    """(mean, standard deviation, seeds) of the accuracies of each confirmed key."""
-    import statistics
-
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        if row["stage"] == "confirm" and row["status"] == "ok":
-            found.setdefault(row["key"], []).append(row["val_accuracy"])
-    return {
-        key: (statistics.mean(v), statistics.stdev(v) if len(v) > 1 else float("nan"), len(v))
-        for key, v in found.items()
-    }

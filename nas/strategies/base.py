@@ -27,6 +27,10 @@ class Exhausted(Exception):  # noqa: N818 - the name says it; it is no error
     """There is nothing left to propose; the message is a sentence for the user."""
 
 
+class UnknownStrategyError(LookupError):
+    """No strategy of that name; the message suggests the nearest."""
+
+
 class Wait:
     """Returned by `ask` when nothing can be proposed before a running trial ends."""
 
@@ -144,11 +148,11 @@ def strategy(name: str) -> Callable[[F], F]:
 
 
 def make(name: str, problem: Problem) -> Strategy:
-    """The strategy of that name. Raises LookupError with the nearest name."""
+    """The strategy of that name. Raises `UnknownStrategyError`."""
     if name not in STRATEGIES:
         close = difflib.get_close_matches(name, STRATEGIES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(STRATEGIES))}"
-        raise LookupError(f"no strategy is called {name!r}: {hint}")
+        raise UnknownStrategyError(f"--strategy: no strategy is called {name!r}: {hint}")
     return STRATEGIES[name](problem)
 
 

@@ -93,8 +93,12 @@ class Dedup:
             )
         return proposal
 
-    def tell(self, proposal: Proposal, row: Row | None) -> None:
-        """See `Strategy`."""
+    def adopt(self, proposal: Proposal) -> None:
+        """Knows a proposal that is running, or was told, without having been asked for it here."""
         if proposal.settled is None and proposal.genome is not None:
             self.first.setdefault(proposal.genome.key, proposal.trial)
+
+    def tell(self, proposal: Proposal, row: Row | None) -> None:
+        """See `Strategy`."""
+        self.adopt(proposal)
         self.inner.tell(proposal, row)

@@ -1,0 +1,362 @@
+"""A search: asks a strategy, hands out tasks, records what comes back, and confirms the winner.
+
+The tables are the only state. A rerun on the same directory tells the strategy again what is in them, in
+the recorded order, hands out what was journalled without a result, and goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cells.genome import Genome
+from cells.ops import Invalid
+from nas.dispatch import Task
+from nas.options import Plan, UsageError
+from nas.recipe import Recipe
+from nas.results import by, describe, ranking
+from nas.store import ASKS, TRIALS, Stream, write_atomically
+from nas.strategies import Constrain, Dedup, Exhausted, Proposal, Seeded, Settled, Wait, make
+from search_spaces import Replay, ReplayError
+
+if TYPE_CHECKING:
+    from nas.trial import Outcome
+
+TRAINED = ("ok", "pruned", "failed")
+"""Statuses of trials that were dispatched."""
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class Search:
+    """One search on one run directory; a `Source` of tasks.
+
+    Attributes:
+        rows: all rows of the run, those of earlier sessions included.
+        ended: the sentence with which the strategy ended the search, if it did.
+        resumed: rows found when the search was opened.
+    """
+
+    def __init__(self, plan: Plan, listener: Listener = lambda row: None) -> None:
+        self.plan = plan
+        self.listener = listener
+        self.trials = Stream(plan.run / "trials.arrows", TRIALS)
+        self.asks = Stream(plan.run / "asks.arrows", ASKS)
+        self.rows = self.trials.rows
+        self.resumed = len(self.rows)
+        self.ended = ""
+        self.problem = plan.problem()
+        inner = Seeded(make(plan.strategy, self.problem), self.problem, plan.points)
+        self.strategy = Dedup(Constrain(inner, self.problem))
+        self.told = 0
+        self.trial = 0
+        self.running: dict[str, tuple[Proposal, str, int]] = {}  # task -> proposal, stage, seed
+        self.unwritten: list[dict[str, Any]] = []
+        self.repeats: dict[int, list[Proposal]] = {}  # running trial -> its duplicates
+        self.waiting: deque[Task] = deque()
+        self.confirming: deque[Task] | None = None
+        self.began = time.monotonic()
+        self.before = 0.0
+        self._resume()
+
+    # -- budget ------------------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of search, earlier sessions included."""
+        return self.before + time.monotonic() - self.began
+
+    @property
+    def dispatched(self) -> int:
+        """Search trials that were trained, however they ended."""
+        return sum(row["stage"] == "search" and row["status"] in TRAINED for row in self.rows)
+
+    def _reserved(self) -> float:
+        """Seconds kept for confirming: a fifth of the budget, or what it is seen to take, up to half."""
+        timeout = self.plan.timeout
+        if timeout is None or not self.plan.confirm:
+            return 0.0
+        speeds = [row["images_per_second"] for row in self.rows if row["status"] == "ok"]
+        if not speeds:
+            return 0.2 * timeout
+        jobs = len(self._finalists()) * len(self.plan.confirm_seeds)
+        images = self.plan.confirm_images
+        need = 1.25 * math.ceil(jobs / self.plan.workers.count) * images / statistics.median(speeds)
+        return min(max(0.2 * timeout, need), 0.5 * timeout)
+
+    def _over(self) -> bool:
+        searching = sum(stage == "search" for _, stage, _ in self.running.values())
+        if self.plan.trials is not None and self.dispatched + searching >= self.plan.trials:
+            return True
+        if self.plan.timeout is None:
+            return False
+        spans = [_seconds(r) for r in self.rows if r["stage"] == "search" and r["status"] == "ok"]
+        half = 0.5 * statistics.median(spans) if spans else 0.0
+        return self.elapsed + half >= self.plan.timeout - self._reserved()
+
+    # -- source of tasks ---------------------------------------------------------------------------
+
+    def next(self) -> Task | Wait | None:
+        """See `Source`."""
+        if self.waiting:
+            return self.waiting.popleft()
+        if self.confirming is None:
+            task = None if self.ended or self._over() else self._ask()
+            if task is not None:
+                return task
+            if self.running:
+                return Wait()
+            self.confirming = deque(self._confirmations())
+        if self.confirming:
+            return self.confirming.popleft()
+        return Wait() if self.running else None
+
+    def _ask(self) -> Task | Wait | None:
+        while True:
+            try:
+                proposal = self.strategy.ask(self.trial)
+            except Exhausted as end:
+                self.ended = str(end)
+                self._flush()
+                return None
+            if isinstance(proposal, Wait):
+                return proposal
+            self.trial += 1
+            settled = proposal.settled
+            self.unwritten.append(
+                {
+                    "trial": proposal.trial,
+                    "asked_after": self.told,
+                    "choices": json.dumps(proposal.choices),
+                    "parents": list(proposal.parents),
+                    "note": json.dumps(proposal.note),
+                    "settled": settled.status if settled else None,
+                    "reason": settled.reason if settled else None,
+                    "violation": settled.violation if settled else None,
+                    "of": settled.of if settled else None,
+                    "elapsed": self.elapsed,
+                }
+            )
+            if settled is None:
+                self._flush()
+                return self._task(proposal)
+            self._settle(proposal, settled, self.told)
+            if self._over():
+                self._flush()
+                return None
+
+    def _flush(self) -> None:
+        self.asks.extend(self.unwritten)
+        self.unwritten.clear()
+
+    def _task(self, proposal: Proposal) -> Task:
+        name = f"search-{proposal.trial}"
+        self.running[name] = (proposal, "search", self.plan.seed)
+        return self._make(name, proposal, self.plan.recipe, self.plan.seed)
+
+    def _make(self, name: str, proposal: Proposal, recipe: Recipe, seed: int) -> Task:
+        from nas.trial import Job
+
+        assert proposal.genome is not None
+        bounds = self.plan.latency if name.startswith("search") else None
+        job = Job(proposal.genome.dumps(), recipe.to_json(), seed, bounds, self.plan.trial_timeout)
+        return Task(name, job)
+
+    def _settle(self, proposal: Proposal, settled: Settled, asked_after: int) -> None:
+        if settled.status == "rejected":
+            self._tell(proposal, None)
+            return
+        if settled.status == "invalid":
+            self._record(proposal, {"status": "invalid", "error": settled.reason}, asked_after)
+            return
+        assert settled.of is not None
+        first = self._row_of(settled.of)
+        if first is None:
+            self.repeats.setdefault(settled.of, []).append(proposal)
+        else:
+            self._repeat(proposal, first, asked_after)
+
+    def _repeat(self, proposal: Proposal, first: Mapping[str, Any], asked_after: int) -> None:
+        """Records a duplicate with what is known of the network."""
+        known = {name: first[name] for name in ("val_accuracy", "reward")}
+        row = {"status": "duplicate", "error": f"the same network as trial {first['trial']}", **known}
+        self._record(proposal, row, asked_after)
+
+    def _row_of(self, trial: int) -> dict[str, Any] | None:
+        return next((r for r in self.rows if r["trial"] == trial and r["stage"] == "search"), None)
+
+    # -- results -----------------------------------------------------------------------------------
+
+    def epoch(self, name: str, number: int, accuracy: float) -> None:
+        """See `Source`."""
+
+    def done(self, name: str, outcome: Outcome) -> None:
+        """See `Source`: the row is on the disk before the strategy hears of it."""
+        proposal, stage, seed = self.running.pop(name)
+        row = dict(outcome.row)
+        row["reward"] = row.get("val_accuracy") if row["status"] == "ok" else None
+        if stage == "search" and row["status"] == "ok" and outcome.weights is not None:
+            row["weights"] = self._keep(proposal.trial, row["reward"], outcome.weights)
+        self._record(proposal, row, self._asked_after(proposal.trial), stage=stage, seed=seed)
+        if stage == "search":
+            first = self._row_of(proposal.trial)
+            assert first is not None
+            for repeat in self.repeats.pop(proposal.trial, []):
+                self._repeat(repeat, first, self._asked_after(repeat.trial))
+
+    def _asked_after(self, trial: int) -> int:
+        return next((int(a["asked_after"]) for a in reversed(self.asks.rows) if a["trial"] == trial), self.told)
+
+    def _record(
+        self,
+        proposal: Proposal,
+        values: Mapping[str, Any],
+        asked_after: int,
+        *,
+        stage: str = "search",
+        seed: int | None = None,
+    ) -> None:
+        self._flush()
+        recipe = self.plan.recipe if stage == "search" else self.plan.confirm_recipe
+        row: dict[str, Any] = {
+            "run": self.plan.run.name,
+            "trial": proposal.trial,
+            "asked_after": asked_after,
+            "space": self.plan.space.name,
+            "strategy": self.plan.strategy,
+            "choices": json.dumps(proposal.choices),
+            "note": json.dumps(proposal.note),
+            "parents": list(proposal.parents),
+            "recipe": recipe.dumps(),
+            "seed": self.plan.seed if seed is None else seed,
+            "stage": stage,
+            "finished": datetime.now(UTC),
+            **values,
+        }
+        if proposal.genome is not None:
+            row |= describe(proposal.genome)
+        recorded = self.trials.append(row)
+        if stage == "search":
+            self._tell(proposal, recorded)
+        self.listener(recorded)
+
+    def _tell(self, proposal: Proposal, row: Mapping[str, Any] | None) -> None:
+        self.strategy.tell(proposal, row)
+        self.told += 1
+
+    def _keep(self, trial: int, reward: float, weights: bytes) -> str | None:
+        """Keeps the weights of the best `keep` trials, as files in `weights/`."""
+        others = [r for r in self.rows if r["stage"] == "search" and r["status"] == "ok"]
+        ranked = sorted([(-r["reward"], r["trial"]) for r in others] + [(-reward, trial)])
+        kept = {t for _, t in ranked[: self.plan.keep]}
+        if trial not in kept:
+            return None
+        folder = self.plan.run / "weights"
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / f"{trial}.safetensors", weights)
+        for file in folder.glob("*.safetensors"):
+            if int(file.stem) not in kept:
+                file.unlink()
+        return f"weights/{trial}.safetensors"
+
+    # -- confirming --------------------------------------------------------------------------------
+
+    def _finalists(self) -> list[dict[str, Any]]:
+        """The best `confirm` networks, the best random one and the best seed point, without repeats."""
+        ranked = ranking(self.rows)
+        chosen = ranked[: self.plan.confirm]
+        for who in ("random", "seed"):
+            chosen += [r for r in ranked if by(r) == who][:1]
+        return list({row["key"]: row for row in chosen}.values())
+
+    def _confirmations(self) -> list[Task]:
+        if not self.plan.confirm:
+            return []
+        done = {(r["key"], r["seed"]) for r in self.rows if r["stage"] == "confirm"}
+        tasks: list[Task] = []
+        for seed in self.plan.confirm_seeds:
+            for row in self._finalists():
+                if (row["key"], seed) in done:
+                    continue
+                name = f"confirm-{row['key']}-{seed}"
+                proposal = _proposal(row, Genome.loads(row["genome"]))
+                self.running[name] = (proposal, "confirm", seed)
+                tasks.append(self._make(name, proposal, self.plan.confirm_recipe, seed))
+        return tasks
+
+    # -- resuming ----------------------------------------------------------------------------------
+
+    def _resume(self) -> None:
+        """Folds the tables into the strategy in the order in which it was told them."""
+        rows = deque(r for r in self.rows if r["stage"] == "search")
+        recorded = {row["trial"] for row in rows}
+        asks = {ask["trial"]: ask for ask in self.asks.rows}
+        rejected = {a["asked_after"]: a for a in asks.values() if a["settled"] == "rejected"}
+        while rows or self.told in rejected:
+            if self.told in rejected:
+                ask = rejected.pop(self.told)
+                settled = Settled("rejected", ask["reason"], ask["violation"])
+                self._tell(replace(_proposal(ask, self._redraw(ask)), settled=settled), None)
+            else:
+                row = rows.popleft()
+                kind = row["status"]
+                settled_now = None
+                if kind in ("invalid", "duplicate"):
+                    ask = asks[row["trial"]]
+                    settled_now = Settled(kind, ask["reason"], ask["violation"] or 0.0, ask["of"])
+                proposal = _proposal(row, self._redraw(row))
+                self._tell(replace(proposal, settled=settled_now), row)
+        self.trial = 1 + max([-1, *recorded, *asks])
+        self.before = max([0.0, *(ask["elapsed"] for ask in asks.values())])
+        for ask in asks.values():
+            if ask["trial"] in recorded or ask["settled"] == "rejected":
+                continue
+            proposal = _proposal(ask, self._redraw(ask))
+            if ask["settled"] is None:
+                self.strategy.adopt(proposal)
+                self.waiting.append(self._task(proposal))
+            else:
+                settled = Settled(ask["settled"], ask["reason"], ask["violation"] or 0.0, ask["of"])
+                self._settle(replace(proposal, settled=settled), settled, ask["asked_after"])
+
+    def _redraw(self, record: Mapping[str, Any]) -> Genome | None:
+        """The genome of recorded answers; None where they lead to no legal one."""
+        chooser = Replay(json.loads(record["choices"]), domains=self.problem.domains)
+        try:
+            genome = self.plan.space.draw(chooser)
+            chooser.finish()
+        except Invalid:
+            return None
+        except ReplayError as error:
+            raise UsageError(
+                f"--run {self.plan.run}: trial {record['trial']} cannot be replayed, {error}: the space has "
+                "changed since; name another --run"
+            ) from error
+        return genome
+
+    def close(self) -> None:
+        """Writes what is left to write."""
+        self._flush()
+        self.trials.close()
+        self.asks.close()
+
+
+def _proposal(record: Mapping[str, Any], genome: Genome | None) -> Proposal:
+    return Proposal(
+        record["trial"],
+        json.loads(record["choices"]),
+        genome,
+        tuple(record["parents"] or ()),
+        json.loads(record["note"] or "{}"),
+    )
+
+
+def _seconds(row: Mapping[str, Any]) -> float:
+    return float((row["finished"] - row["started"]).total_seconds())

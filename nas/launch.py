@@ -1,0 +1,84 @@
+"""Starts a planned search, on a fresh run directory or on one that it continues."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.dispatch import run_local, run_ray
+from nas.driver import Search
+from nas.options import Plan, UsageError
+from nas.store import write_atomically
+
+if TYPE_CHECKING:
+    from nas.progress import Reporter
+
+
+def launch(plan: Plan, reporter: Reporter) -> Search:
+    """Runs the search to its end and returns it, closed.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; all rows so far are on the disk.
+        UsageError: the run directory belongs to another search, or to a running one.
+    """
+    from nas import data
+
+    images = plan.images or data.load(plan.place, "train", reporter.loading)
+    plan.run.mkdir(parents=True, exist_ok=True)
+    with _alone(plan.run):
+        _same_run(plan)
+        search = Search(plan, reporter.row)
+        if search.resumed:
+            reporter.line(f"resumed   {search.resumed} rows, {search.dispatched} of them trained")
+        try:
+            reporter.start(search)
+            (run_local if plan.executor == "local" else run_ray)(search, images, plan.workers)
+        finally:
+            reporter.stop()
+            search.close()
+    return search
+
+
+def _same_run(plan: Plan) -> None:
+    """Writes the configuration, or compares it with the one that is there."""
+    file = plan.run / "run.json"
+    config = plan.config()
+    if not file.exists():
+        write_atomically(file, (json.dumps(config, indent=2) + "\n").encode())
+        return
+    try:
+        before = json.loads(file.read_text())
+    except ValueError as error:
+        raise UsageError(f"--run {plan.run}: run.json cannot be read ({error})") from error
+    for name, value in config.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"--run {plan.run} holds a search with another {name.replace('_', ' ')} "
+                f"({_differ(before.get(name), value)}): repeat its options, or name another --run"
+            )
+
+
+def _differ(before: object, now: object) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        name = next(n for n in [*before, *now] if before.get(n) != now.get(n))
+        return f"{name}: {before.get(name)} there, {now.get(name)} here"
+    return f"{before} there, {now} here"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One writer for each run directory."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(f"--run {folder}: another search is writing to it") from error
+        yield

@@ -1,0 +1,308 @@
+"""What the user asks of a search, and what that comes to on this machine with these data."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cells.genome import Genome
+from cells.infer import infer
+from cells.ops import Invalid, Shape
+from nas.dispatch import Workers
+from nas.recipe import Init, Recipe, brief, confirming
+from nas.strategies import STRATEGIES, Problem, Window, make
+from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find
+from search_spaces.choose import Scalar
+
+if TYPE_CHECKING:
+    from nas.data import Images
+
+LIMITED = ("macs", "params", "activations")
+"""Costs that may have a window."""
+
+Limits = tuple[float, float]
+
+
+class UsageError(ValueError):
+    """A wish that cannot be met; one line that names the flag."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `nas.search` and `nas.run`, as given; None means a default that fits the machine."""
+
+    space: str = "regnet"
+    preset: str | None = None
+    strategy: str = "tpe"
+    trials: int | None = None
+    timeout: float | None = None
+    workers: int | None = None
+    gpus_per_trial: float | None = None
+    address: str | None = None
+    executor: str = "ray"
+    dataset: str = "auto"
+    data_dir: str | None = None
+    epochs: int | None = None
+    train_images: int | None = None
+    init: Init | None = None
+    macs: Limits | None = None
+    params: Limits | None = None
+    activations: Limits | None = None
+    latency: Limits | None = None
+    seed_points: str = "auto"
+    keep: int = 5
+    confirm: int = 3
+    run: str | None = None
+    seed: int = 0
+    trial_timeout: float = 600.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a search needs, settled.
+
+    Attributes:
+        place: name and place of the data; fallback: digits stand in for CIFAR-10, which is not at hand.
+        points: seed points that lie in the space and its window.
+        left_out: other published points: name, MACs or None, and why they are no seed points.
+        confirm_seeds: seeds by which each finalist is trained again.
+    """
+
+    run: Path
+    space: Space
+    preset: str
+    strategy: str
+    seed: int
+    window: Window
+    latency: Limits | None
+    points: Mapping[str, Mapping[str, Scalar]]
+    left_out: list[tuple[str, Genome | None, str]]
+    recipe: Recipe
+    confirm_recipe: Recipe
+    confirm: int
+    confirm_seeds: tuple[int, ...]
+    confirm_images: int
+    trials: int | None
+    timeout: float | None
+    trial_timeout: float
+    keep: int
+    workers: Workers
+    executor: str
+    place: tuple[str, Path | None]
+    shape: Shape
+    classes: int
+    fallback: bool
+    images: Images | None = field(repr=False, default=None)
+
+    def problem(self) -> Problem:
+        """What the strategy is asked to solve."""
+        return Problem(self.space, self.seed, self.window, self.trials)
+
+    def config(self) -> dict[str, Any]:
+        """What makes a run this run and no other, as JSON."""
+        return {
+            "space": self.space.name,
+            "arguments": _plain(self.space.arguments),
+            "preset": self.preset,
+            "strategy": self.strategy,
+            "seed": self.seed,
+            "window": _plain(self.window.limits),
+            "latency": _plain(self.latency),
+            "points": _plain(self.points),
+            "recipe": self.recipe.to_json(),
+            "confirm_recipe": self.confirm_recipe.to_json(),
+        }
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value).replace("Infinity", '"inf"'))
+
+
+def plan(options: Options) -> Plan:
+    """Settles the options. Raises `UsageError`, or `DataError` and `SpaceError`, whose messages name the cause."""
+    import torch
+
+    from nas import data
+
+    space = find(options.space)
+    if space.classic:
+        raise UsageError(f"--space {options.space} is one network, not a search space: try nas.show {space.name}")
+    if options.strategy not in STRATEGIES:
+        make(options.strategy, Problem(space))  # raises, naming the nearest
+    gpus = torch.cuda.device_count()
+    if options.gpus_per_trial == 0:
+        gpus = 0
+    place = data.locate(options.dataset, options.data_dir)
+    images = None
+    shape, classes = (3, 32, 32), 10
+    if place[0] not in ("cifar10", "digits"):
+        images = data.load(place, "train")
+        shape, classes = images.shape, len(images.classes)
+    preset_name, preset = _preset(space, options.preset, gpus > 0)
+    space = _bind(space, preset, shape, classes)
+    _try_out(space, options.space)
+    recipe = _recipe(options, place[0], gpus > 0)
+    window = Window(
+        {
+            name: limits
+            for name in LIMITED
+            if (limits := getattr(options, name) or (preset.macs if name == "macs" else None))
+            and limits != (0, math.inf)
+        }
+    )
+    points, left_out = _points(space, preset, options.seed_points, window)
+    confirm_recipe = confirming(recipe, gpu=gpus > 0)
+    whole = {"cifar10": 50_000, "digits": 1_438}.get(place[0]) or (len(images.labels) if images else 0)
+    timeout = options.timeout
+    if timeout is None and options.trials is None:
+        timeout = 60.0 if place[0] == "digits" else 600.0 if gpus else 240.0
+    run = Path(options.run) if options.run else _fresh(options)
+    return Plan(
+        run=run,
+        space=space,
+        preset=preset_name,
+        strategy=options.strategy,
+        seed=options.seed,
+        window=window,
+        latency=options.latency or (0.0, math.inf),
+        points=points,
+        left_out=left_out,
+        recipe=recipe,
+        confirm_recipe=confirm_recipe,
+        confirm=options.confirm,
+        confirm_seeds=tuple(options.seed + 1 + i for i in range(3 if gpus else 2)),
+        confirm_images=confirm_recipe.epochs * (whole - recipe.val_images),
+        trials=options.trials,
+        timeout=timeout,
+        trial_timeout=options.trial_timeout,
+        keep=options.keep,
+        workers=_workers(options, gpus),
+        executor=options.executor,
+        place=place,
+        shape=shape,
+        classes=classes,
+        fallback=options.dataset == "auto" and place[0] == "digits",
+        images=images,
+    )
+
+
+def _fresh(options: Options) -> Path:
+    label = re.sub(r"[^A-Za-z0-9]+", "-", Path(options.space.replace(".py:", "-")).name).strip("-")
+    stem = f"{label}-{options.strategy}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = (Path("runs") / (stem + tail) for tail in itertools.chain([""], (f"-{i}" for i in itertools.count(2))))
+    return next(path for path in names if not path.exists())
+
+
+def _workers(options: Options, gpus: int) -> Workers:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    plugins = (options.space,) if ".py:" in options.space else ()
+    if options.executor == "local":
+        return Workers(1, cores, plugins=plugins)
+    share = options.gpus_per_trial if options.gpus_per_trial is not None else (0.25 if gpus else 0.0)
+    count = options.workers or (int(gpus / share) if share else cores)
+    return Workers(count, max(1, cores // count), share, options.address, plugins)
+
+
+def _preset(space: Space, name: str | None, gpu: bool) -> tuple[str, Preset]:
+    if name is None:
+        name = "gpu" if gpu else "laptop"
+        return (name, space.presets[name]) if name in space.presets else ("none", Preset())
+    if name == "none":
+        return name, Preset()
+    if name not in space.presets:
+        known = ", ".join([*space.presets, "none"])
+        raise UsageError(f"--preset {name}: {space.name} has {known}")
+    return name, space.presets[name]
+
+
+def _bind(space: Space, preset: Preset, shape: Shape, classes: int) -> Space:
+    """The space under a preset, for these images; a space that does not take input or classes has its own."""
+    wanted = {**preset.arguments, "input": shape, "classes": classes}
+    return space.bind(**{k: v for k, v in wanted.items() if space.takes(k)})
+
+
+def _try_out(space: Space, flag: str, draws: int = 20) -> None:
+    """Finds the mistakes of a space's author before a search does. Raises `SpaceError`."""
+    for seed in range(draws):
+        chooser = Random(seed)
+        try:
+            genome = space.draw(chooser)
+            again = Replay(chooser.record)
+            key = space.draw(again).key
+            again.finish()
+        except Invalid:
+            continue
+        except ReplayError as error:
+            raise SpaceError(f"--space {flag}: the same answers lead to other questions ({error})") from error
+        if key != genome.key:
+            raise SpaceError(f"--space {flag}: the same answers draw different networks: it is not deterministic")
+
+
+def _recipe(options: Options, dataset: str, gpu: bool) -> Recipe:
+    import torch
+
+    from nas.fit import resolve_precision
+
+    precision = resolve_precision(torch.device("cuda" if gpu else "cpu"))
+    recipe = brief(dataset, gpu=gpu, precision=precision, channels_last=True)
+    given = {
+        name: getattr(options, name)
+        for name in ("epochs", "train_images", "init")
+        if getattr(options, name) is not None
+    }
+    return dataclasses.replace(recipe, **given)
+
+
+def _points(
+    space: Space, preset: Preset, wish: str, window: Window
+) -> tuple[dict[str, Mapping[str, Scalar]], list[tuple[str, Genome | None, str]]]:
+    """(seed points, published points left out). Raises `UsageError` for a name that is none."""
+    known = {**preset.points, **space.points}
+    if wish == "none":
+        return {}, []
+    if wish == "auto":
+        names = list(known)
+    else:
+        names = [_point_name(space, known, name.strip()) for name in wish.split(",")]
+    chosen: dict[str, Mapping[str, Scalar]] = {}
+    left: list[tuple[str, Genome | None, str]] = []
+    for name in names:
+        try:
+            genome = space.draw(Fixed(**known[name]))
+        except Invalid as error:
+            left.append((name, None, str(error)))
+            continue
+        off = window.violation(infer(genome))
+        if off is None:
+            try:
+                space.draw(Replay(known[name]))
+                chosen[name] = known[name]
+                continue
+            except ReplayError as error:
+                off = (str(error), 0.0)
+        if wish != "auto":
+            raise UsageError(f"--seed-points {name}: {off[0]}")
+        left.append((name, genome, off[0]))
+    return chosen, left
+
+
+def _point_name(space: Space, known: Mapping[str, object], name: str) -> str:
+    if name in known:
+        return name
+    try:
+        aliases = find(name).aliases
+    except LookupError:
+        aliases = ()
+    found = next((alias for alias in aliases if alias in known), None)
+    if found is None:
+        raise UsageError(f"--seed-points {name}: {space.name} has no such point ({', '.join(known) or 'none'})")
+    return found

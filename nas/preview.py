@@ -1,0 +1,105 @@
+"""`--dry-run`: what a search would propose, what that costs, and about how long it would take."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cells.infer import infer
+from nas.options import Plan
+from nas.progress import Reporter, clock, short
+from nas.strategies import Constrain, Dedup, Exhausted, Proposal, Seeded, Wait, make
+
+if TYPE_CHECKING:
+    from nas.strategies import Strategy
+
+
+def preview(plan: Plan, count: int, reporter: Reporter) -> int:
+    """Prints the first proposals, none of which is told anything. Returns the exit code."""
+    from rich.table import Table
+
+    problem = plan.problem()
+    strategy: Strategy = Dedup(Constrain(Seeded(make(plan.strategy, problem), problem, plan.points), problem))
+    proposals: list[Proposal] = []
+    trial = 0
+    try:
+        while len(proposals) < count:
+            proposal = strategy.ask(trial)
+            trial += 1
+            if isinstance(proposal, Wait):
+                break
+            if proposal.settled is None:
+                proposals.append(proposal)
+            else:
+                strategy.tell(proposal, None if proposal.settled.status == "rejected" else {"reward": None})
+    except Exhausted as end:
+        reporter.line(f"The search would end here: {end}")
+    speed = _speed(plan, proposals[0]) if proposals else 1.0
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("trial", "key", "by", "params", "MACs", "activations", "depth", "about"):
+        table.add_column(title, justify="left" if title in ("key", "by") else "right")
+    total = 0.0
+    for proposal in proposals:
+        assert proposal.genome is not None
+        costs = infer(proposal.genome)
+        seconds = costs.macs / speed
+        total += seconds
+        shown = {
+            "trial": proposal.trial,
+            "key": proposal.genome.key,
+            "by": proposal.note.get("seed_point") or proposal.note.get("by"),
+            "choices": proposal.choices,
+            "params": costs.params,
+            "macs": costs.macs,
+            "activations": costs.activations,
+            "depth": costs.depth,
+            "seconds": seconds,
+        }
+        if reporter.json is not None:
+            reporter.json.write(json.dumps(shown) + "\n")
+        costs_shown = [short(costs.params), short(costs.macs), short(costs.activations), str(costs.depth)]
+        table.add_row(str(proposal.trial), shown["key"][:8], str(shown["by"]), *costs_shown, f"{seconds:.0f} s")
+    if reporter.json is not None:
+        reporter.json.flush()
+        return 0
+    reporter.console.print(table)
+    wall = total / plan.workers.count
+    reporter.console.print(
+        f"{len(proposals)} proposals, nothing trained: about {clock(wall)} minutes on {plan.workers.count} workers "
+        "(one step of the first timed here, scaled by MACs).",
+        markup=False,
+    )
+    return 0
+
+
+def _speed(plan: Plan, proposal: Proposal) -> float:
+    """MACs of a network that one worker trains through in a second, by timing forward and backward passes."""
+    import time
+
+    import torch
+
+    from nas.build import build, pick_device
+    from nas.fit import autocast
+
+    assert proposal.genome is not None
+    recipe = plan.recipe
+    device = pick_device() if plan.workers.gpus else torch.device("cpu")
+    torch.set_num_threads(plan.workers.threads)
+    module = build(proposal.genome).to(device)
+    x = torch.randn(recipe.batch, *plan.shape, device=device)
+    if recipe.channels_last:
+        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        x = x.contiguous(memory_format=torch.channels_last)
+    spans = []
+    for _ in range(4):
+        begin = time.perf_counter()
+        with autocast(device, recipe):
+            outputs = module(x)
+            (outputs[0] if isinstance(outputs, tuple) else outputs).sum().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        spans.append(time.perf_counter() - begin)
+    per_image = min(spans) / recipe.batch
+    images = plan.confirm_images / plan.confirm_recipe.epochs
+    trained = recipe.epochs * min(recipe.train_images or images, images) + recipe.epochs * recipe.val_images / 3
+    return infer(proposal.genome).macs / (per_image * trained)

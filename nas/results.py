@@ -1,0 +1,75 @@
+"""What the rows of a run say: rankings, confirmed means, and what may be claimed of the winner."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cells.genome import Genome
+from cells.infer import infer
+
+Row = Mapping[str, Any]
+
+
+def confirmed(rows: Iterable[Row]) -> dict[str, tuple[float, float, int]]:
+    """(mean, standard deviation, seeds) of the accuracies of each confirmed key."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["stage"] == "confirm" and row["status"] == "ok":
+            found.setdefault(row["key"], []).append(row["val_accuracy"])
+    return {
+        key: (statistics.mean(v), statistics.stdev(v) if len(v) > 1 else float("nan"), len(v))
+        for key, v in found.items()
+    }
+
+
+def describe(genome: Genome) -> dict[str, Any]:
+    """The columns of a row that follow from the genome."""
+    costs = infer(genome)
+    names = ("params", "macs", "flops", "activations", "depth", "receptive_field", "global_context")
+    return {"key": genome.key, "genome": genome.dumps(), **{n: getattr(costs, n) for n in names}}
+
+
+def by(row: Row) -> str:
+    """Who proposed a row: a strategy's name, `random` or `seed`."""
+    return str(json.loads(row["note"] or "{}").get("by", row["strategy"]))
+
+
+def ranking(rows: Iterable[Row]) -> list[Row]:
+    """The search's finished trials, best first."""
+    found = [r for r in rows if r["stage"] == "search" and r["status"] == "ok"]
+    return sorted(found, key=lambda r: (-r["reward"], r["trial"]))
+
+
+def verdict(rows: Iterable[Row]) -> dict[str, Any]:
+    """What a finished search can claim: the winner beside the best random trial, with an uncertainty.
+
+    The standard error of the difference rests on the standard deviation over seeds pooled over all
+    confirmed networks, because two or three seeds say little of one network's.
+    """
+    rows = list(rows)
+    ranked = ranking(rows)
+    means = confirmed(rows)
+    if not ranked:
+        return {}
+    first = {row["key"]: row for row in reversed(ranked)}
+    finalists = sorted((k for k in means if k in first), key=lambda k: -means[k][0])
+    winner = first[finalists[0]] if finalists else ranked[0]
+    random = next((r for r in ranked if by(r) == "random"), None)
+    found: dict[str, Any] = {"winner": winner, "random": random, "means": means, "finalists": finalists}
+    if random is None or random["key"] not in means or winner["key"] not in means:
+        return found
+    spreads = [(sd, n) for _, sd, n in means.values() if n > 1]
+    if not spreads:
+        return found
+    freedom = sum(n - 1 for _, n in spreads)
+    pooled = math.sqrt(sum((n - 1) * sd**2 for sd, n in spreads) / freedom)
+    mine, theirs = means[winner["key"]], means[random["key"]]
+    return found | {
+        "difference": mine[0] - theirs[0],
+        "error": pooled * math.sqrt(1 / mine[2] + 1 / theirs[2]),
+        "same": winner["key"] == random["key"],
+    }

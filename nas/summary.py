@@ -1,0 +1,118 @@
+"""What a finished search says for itself: the best, the baselines beside them, the next commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cells.infer import infer
+from nas.progress import Reporter, clock, short
+from nas.results import by, ranking, verdict
+
+if TYPE_CHECKING:
+    from nas.driver import Search
+
+
+def result(search: Search, reporter: Reporter) -> None:
+    """The table of the best, the baselines beside them, and what can be said of the winner."""
+    from rich.table import Table
+
+    plan = search.plan
+    ranked = ranking(search.rows)
+    if search.ended:
+        reporter.console.print(f"The search ended: {search.ended}", markup=False)
+    counts = {s: sum(r["status"] == s and r["stage"] == "search" for r in search.rows) for s in ("ok", "failed", "invalid", "duplicate")}
+    if not ranked:
+        failed = next((r["error"] for r in search.rows if r["status"] == "failed"), None)
+        reporter.console.print("No trial finished" + (f"; the first failure: {failed}" if failed else ""), markup=False)
+        return
+    said = verdict(search.rows)
+    means = said["means"]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("rank", "key", "by", "val acc", f"confirmed ({len(plan.confirm_seeds)} seeds)", "params", "MACs", "latency"):
+        table.add_column(title, justify="left" if title in ("rank", "key", "by") else "right")
+    shown = list(enumerate(ranked[: max(5, plan.confirm)], start=1))
+    extra = [next(((i, r) for i, r in enumerate(ranked, start=1) if by(r) == who), None) for who in ("random", "seed")]
+    shown += [e for e in extra if e is not None and e not in shown]
+    for rank, row in shown:
+        table.add_row(
+            f"{rank}{' *' if row['key'] == said['winner']['key'] else ''}",
+            row["key"][:8],
+            json.loads(row["note"] or "{}").get("seed_point") or by(row),
+            f"{row['val_accuracy']:.2%}",
+            _mean(means.get(row["key"])),
+            short(row["params"]),
+            short(row["macs"]),
+            f"{row['latency_ms']:.2f} ms" if row["latency_ms"] is not None else "",
+        )
+    reference = next(((n, g) for n, g, _ in plan.left_out if g is not None), None)
+    if reference is not None:
+        costs = infer(reference[1])
+        table.add_row("", reference[1].key[:8], reference[0], "untrained", "", short(costs.params), short(costs.macs), "")
+    reporter.console.print(table)
+    reporter.console.print(
+        f"{counts['ok']} trained, {counts['failed']} failed, {counts['duplicate']} duplicates, {counts['invalid']} invalid, "
+        f"{sum(a['settled'] == 'rejected' for a in search.asks.rows)} outside the window, in {clock(search.elapsed)} minutes",
+        markup=False,
+    )
+    for line in conclusion(said):
+        reporter.console.print(line, markup=False)
+
+
+def _mean(found: tuple[float, float, int] | None) -> str:
+    return "" if found is None else f"{found[0]:.2%}" + (f" ± {100 * found[1]:.2f}" if found[2] > 1 else "")
+
+
+def conclusion(said: Mapping[str, Any]) -> list[str]:
+    """What the run supports, in sentences."""
+    if "difference" not in said:
+        return []
+    if said["same"]:
+        return ["The best network (*) is a random draw: the strategy found none that is confirmed as better."]
+    x, y = 100 * said["difference"], 100 * said["error"]
+    noise = "" if x > 2 * y else " That is within two standard errors: not told apart by this run."
+    return [
+        f"The best (*) beats random's best by {x:.2f} ± {y:.2f} points (confirmed means; standard error, "
+        f"spread pooled over {len(said['means'])} networks).{noise}"
+    ]
+
+
+def next_steps(search: Search) -> list[str]:
+    """Commands to type next."""
+    run = search.plan.run
+    return [
+        "Next:",
+        f"  python -m nas.show {run}                       the best network, block by block",
+        f"  python -m nas.export {run} --to net.py         it as plain PyTorch",
+        f"  python -m nas.table {run} --to trials.parquet  every trial, for pandas, polars or DuckDB",
+    ]
+
+
+def last_json(search: Search) -> dict[str, Any]:
+    """The last object of `--json`."""
+    said = verdict(search.rows)
+    if not said:
+        return {"best": None, "run": str(search.plan.run), "trials": search.dispatched}
+    keep = ("key", "trial", "val_accuracy", "reward", "params", "macs", "flops", "latency_ms", "weights")
+
+    def brief(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        if row is None:
+            return None
+        mean = said["means"].get(row["key"])
+        found = {k: row[k] for k in keep} | {"by": by(row), "choices": json.loads(row["choices"])}
+        if mean is not None:
+            found["confirmed"] = {"mean": mean[0], "sd": None if mean[2] < 2 else mean[1], "seeds": mean[2]}
+        return found
+
+    seed = next((r for r in ranking(search.rows) if by(r) == "seed"), None)
+    return {
+        "best": brief(said["winner"]),
+        "random": brief(said["random"]),
+        "seed_point": brief(seed),
+        "difference": said.get("difference"),
+        "standard_error": said.get("error"),
+        "trials": search.dispatched,
+        "run": str(search.plan.run),
+        "seconds": search.elapsed,
+    }

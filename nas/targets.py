@@ -1,0 +1,78 @@
+"""What commands may be pointed at: a network's name, a genome file, or a result in a run directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cells.genome import Genome
+from cells.ops import Invalid, Shape
+from search_spaces import Fixed, find
+
+
+class TargetError(LookupError):
+    """Nothing is found there; one line that says what was looked for."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An architecture, where it comes from, and its row if it was trained."""
+
+    name: str
+    genome: Genome
+    origin: str
+    row: dict[str, Any] | None = None
+
+
+def resolve(text: str, input: Shape | None = None, classes: int | None = None) -> Target:
+    """The target of NAME, FILE.json, RUN, RUN:KEY or RUN:best.
+
+    Args:
+        input: (C, H, W) that a named network is to take; None: its own.
+        classes: that a named network is to tell apart.
+
+    Raises:
+        TargetError, UnknownSpaceError: there is nothing of that name.
+        Invalid: a file that is no genome.
+        StoreError: a run without finished trials.
+    """
+    folder, _, key = text.partition(":")
+    path = Path(text)
+    if path.suffix == ".json" or path.is_file():
+        _only_for_names(input, classes, text)
+        return _from_file(path)
+    if Path(folder).is_dir() and not text.endswith(".py"):
+        from nas.store import Run
+
+        _only_for_names(input, classes, text)
+        row = Run(folder).best("" if key == "best" else key)
+        return Target(f"{folder}:{row['key']}", Genome.loads(row["genome"]), f"run {folder}", row)
+    space = find(text)
+    if not space.classic:
+        raise TargetError(
+            f"{space.name} is a search space, not one network: `python -m nas.spaces {space.name}` describes "
+            f"it, `python -m nas.search --space {space.name}` searches it"
+        )
+    given = {"input": input, "classes": classes}
+    drawn = space.bind(**{k: v for k, v in given.items() if v is not None}).draw(Fixed())
+    return Target(space.name, drawn, space.summary)
+
+
+def _only_for_names(input: Shape | None, classes: int | None, text: str) -> None:
+    if input is not None or classes is not None:
+        flag = "--input" if input is not None else "--classes"
+        raise TargetError(f"{flag}: {text} has its own; only named networks are drawn for another")
+
+
+def _from_file(path: Path) -> Target:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        genome = Genome.loads(text)
+        _ = genome.key  # shapes fit
+    except Invalid as error:
+        raise Invalid(f"{path}: {error}") from error
+    return Target(path.stem, genome, str(path))

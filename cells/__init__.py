@@ -1,0 +1,1 @@
+"""What an architecture is made of: operations, genomes, costs, source."""

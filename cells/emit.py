@@ -103,18 +103,12 @@ def _role(role: str) -> str:
 
 def _columns(structure: Structure, made: BlockClass) -> list[tuple[str, tuple[object, ...]]]:
     """Every number of the class: its role, and its value in each instance."""
-    rows = [
-        [hole for part in structure.parts(scope) for hole in part.all_holes()] for scope in made.scopes
-    ]
-    return [
-        (column[0][0], tuple(value for _, value in column)) for column in zip(*rows, strict=True)
-    ]
+    rows = [[hole for part in structure.parts(scope) for hole in part.all_holes()] for scope in made.scopes]
+    return [(column[0][0], tuple(value for _, value in column)) for column in zip(*rows, strict=True)]
 
 
 def _params(structure: Structure, made: BlockClass) -> list[tuple[str, str, tuple[object, ...]]]:
-    columns = [
-        (role, values) for role, values in _columns(structure, made) if len(set(values)) > 1
-    ]
+    columns = [(role, values) for role, values in _columns(structure, made) if len(set(values)) > 1]
     ins = tuple(structure.shapes[structure.slots(s)[0]][0] for s in made.scopes)
     outs = tuple(structure.shapes[structure.writes(s.nodes)[0]][0] for s in made.scopes)
     widths = [values for role, values in columns if _role(role) == "width"]

@@ -137,7 +137,11 @@ class _Writer:
         span = "" if whole else f"[{begin}:{begin + steps}]"
         call = f"{item}({', '.join(news)})"
         self.lines.append(f"for {item} in self.{container}{span}:")
-        self.lines.append(f"    {', '.join(news)} = {', '.join(news[1:])}, {call}" if width > 1 else f"    {news[0]} = {call}")
+        self.lines.append(
+            f"    {', '.join(news)} = {', '.join(news[1:])}, {call}"
+            if width > 1
+            else f"    {news[0]} = {call}"
+        )
         window = [*first.reads]
         for piece in pieces:
             window = [*window[1:], piece.writes[0]]

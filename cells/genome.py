@@ -17,14 +17,16 @@ FORMAT = 1
 """Version of the JSON form."""
 
 RESERVED = frozenset(
-    "add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval "
-    "extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu "
-    "load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters "
-    "register_backward_hook register_buffer register_forward_hook register_forward_pre_hook "
-    "register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook "
-    "register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook "
-    "register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to "
-    "to_empty train training type xpu zero_grad".split()
+    """
+    add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
+    extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu
+    load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
+    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
+    to_empty train training type xpu zero_grad
+    """.split()
 )
 """Names that torch modules have already (a test compares them with torch's)."""
 
@@ -100,13 +102,11 @@ class Genome:
 
 
 def _fields(op: Op) -> dict[str, Any]:
-    return {
-        f.name: value for f in dataclasses.fields(op) if (value := getattr(op, f.name)) != f.default
-    }
+    return {f.name: value for f in dataclasses.fields(op) if (value := getattr(op, f.name)) != f.default}
 
 
 def live(genome: Genome, *, aux: bool = False) -> list[bool]:
-    """For each node, whether the output (or with `aux` an auxiliary one) depends on it. The input always is."""
+    """For each node, whether the output (or with `aux` an auxiliary one) depends on it."""
     alive = [False] * len(genome.nodes)
     alive[0] = alive[-1] = True
     if aux:
@@ -184,9 +184,7 @@ def _read_node(entry: Any, index: int) -> Node:
     path, name, inputs = entry.get("path"), entry.get("op"), entry.get("in")
     _expect(isinstance(path, str), f"node {index} has no path")
     check_path(path)
-    _expect(
-        isinstance(name, str) and name in OPS and name != "input", f"node {path}: unknown op {name!r}"
-    )
+    _expect(isinstance(name, str) and name in OPS and name != "input", f"node {path}: unknown op {name!r}")
     _expect(
         isinstance(inputs, list) and all(_whole(i) and 0 <= i < index for i in inputs),
         f"node {path}: inputs must be indices of earlier nodes, not {inputs!r}",

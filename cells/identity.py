@@ -56,7 +56,7 @@ def key(
                 alive[source] = True
                 users[source].append((index, slot))
     free = _order_free(entries, users, output) if order else [False] * len(entries)
-    unordered = [order and e.op.commutative or f for e, f in zip(entries, free, strict=True)]
+    unordered = [(order and e.op.commutative) or f for e, f in zip(entries, free, strict=True)]
 
     forward: list[bytes] = []
     for index, entry in enumerate(entries):

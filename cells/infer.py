@@ -17,7 +17,7 @@ class Layer(NamedTuple):
     node's output, and how far apart neighbouring positions are. depth counts weighted layers up to here.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     shape: Shape
     params: int
     macs: int
@@ -78,7 +78,7 @@ def _look(sights: list[_Sight], window: Window | None) -> _Sight:
             (max([s.field[0] for s in sights]), max([s.field[1] for s in sights])),
             (max([s.jump[0] for s in sights]), max([s.jump[1] for s in sights])),
             all(pooled),
-            any([s.context for s in sights]) or any(pooled) and not all(pooled),
+            any(s.context for s in sights) or (any(pooled) and not all(pooled)),
         )
     if window is None:
         return sight._replace(pooled=True)
@@ -86,9 +86,7 @@ def _look(sights: list[_Sight], window: Window | None) -> _Sight:
     if eh == ew == sh == sw == 1:
         return sight
     (fh, fw), (jh, jw) = sight.field, sight.jump
-    return _Sight(
-        (fh + (eh - 1) * jh, fw + (ew - 1) * jw), (jh * sh, jw * sw), sight.pooled, sight.context
-    )
+    return _Sight((fh + (eh - 1) * jh, fw + (ew - 1) * jw), (jh * sh, jw * sw), sight.pooled, sight.context)
 
 
 def infer(genome: Genome, *, aux: bool = False) -> Costs:
@@ -171,7 +169,7 @@ def _shortcut_root(genome: Genome, index: int) -> int:
     projected = False
     while len(genome.nodes[index].inputs) == 1:
         op = genome.nodes[index].op
-        if op.weighted and projected or not (op.weighted or op.norm or op.name in _PASSIVE):
+        if (op.weighted and projected) or not (op.weighted or op.norm or op.name in _PASSIVE):
             break
         projected |= op.weighted
         index = genome.nodes[index].inputs[0]

@@ -7,6 +7,7 @@ share a class: numbers and outside sources may differ, everything else may not.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -171,9 +172,7 @@ class Structure:
         return inner
 
     def _is_chain(self, scope: Scope, pieces: list[Piece]) -> bool:
-        if len(pieces) != len(scope.children) or list(scope.children) != [
-            str(i) for i in range(len(pieces))
-        ]:
+        if len(pieces) != len(scope.children) or list(scope.children) != [str(i) for i in range(len(pieces))]:
             return False
         for piece in pieces:
             if len(piece.reads) != 1 or len(piece.writes) != 1:
@@ -184,7 +183,7 @@ class Structure:
             after.reads == before.writes
             and before.writes[0] not in self.outputs
             and after.nodes.issuperset(self.users[before.writes[0]])
-            for before, after in zip(pieces, pieces[1:], strict=False)
+            for before, after in itertools.pairwise(pieces)
         )
 
     def slots(self, scope: Scope) -> list[int]:

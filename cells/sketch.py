@@ -13,7 +13,7 @@ from cells.ops import Input, Invalid, Op, Shape, facts
 class Value(NamedTuple):
     """The output of a node drawn so far: its index, and its shape without the batch."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     shape: Shape
 
 
@@ -39,7 +39,7 @@ class Sketch:
         check_kind(kind)
 
     def add(self, name: str, op: Op, *inputs: Value) -> Value:
-        """Appends a node called `name` in the open block. Raises `Invalid` with the path when it does not fit."""
+        """Appends a node called `name` in the open block. Raises `Invalid` naming its path."""
         check_path(name)
         path = self._prefix + name
         if path in self._paths:
@@ -82,5 +82,8 @@ class Sketch:
         if clash:
             raise Invalid(f"{min(clash)}: a node and a block have the same path")
         return Genome(
-            self.input.shape, tuple(self._nodes), tuple(sorted(self._kinds.items())), tuple(v.index for v in aux)
+            self.input.shape,
+            tuple(self._nodes),
+            tuple(sorted(self._kinds.items())),
+            tuple(v.index for v in aux),
         )

@@ -103,7 +103,11 @@ def natural(text: str) -> int:
 def duration(text: str) -> float:
     """Seconds of `90s`, `4m`, `1h30m` or a plain number of seconds."""
     match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text)
-    seconds = sum(float(n or 0) * unit for n, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    seconds = (
+        sum(float(n or 0) * unit for n, unit in zip(match.groups(), (3600, 60, 1), strict=True))
+        if match
+        else 0
+    )
     if seconds <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 90s, 4m or 1h30m")
     return seconds
@@ -114,14 +118,18 @@ def _bound(text: str, units: dict[str, float], empty: float) -> float:
         return empty
     match = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)([A-Za-z]*)", text)
     if not match or match[2] not in units:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number with a suffix {', '.join(u for u in units if u)}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number with a suffix {', '.join(u for u in units if u)}"
+        )
     return float(match[1]) * units[match[2]]
 
 
 def _window(text: str, units: dict[str, float], example: str) -> tuple[float, float]:
     low, colon, high = text.partition(":")
     if not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} is no window LO:HI, such as {example} (one side may be left out)")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no window LO:HI, such as {example} (one side may be left out)"
+        )
     limits = (_bound(low, units, 0.0), _bound(high, units, math.inf))
     if limits[0] > limits[1]:
         raise argparse.ArgumentTypeError(f"{text!r}: the lower limit is above the upper one")

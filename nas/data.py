@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nas.recipe import Recipe
 
-CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
+CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # as published beside the archive
 
@@ -48,7 +48,7 @@ class Images:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
-        return tuple(self.pixels.shape[1:])  # type: ignore[return-value]
+        return tuple(self.pixels.shape[1:])
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -230,7 +230,7 @@ def _read_parquet(name: str, files: Sequence[Path], progress: Progress) -> Image
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Loads the official Python batches, which hold plain containers and bytes or arrays, and nothing else."""
+    """Loads the official Python batches: plain containers, bytes and arrays, and nothing else."""
 
     _allowed = frozenset(
         {
@@ -329,7 +329,7 @@ def _digits(part: Part) -> Images:
 
 @dataclass(frozen=True)
 class Split:
-    """The tensors of one recipe on one device. Pixels uint8 (N, 3, H, W); mean and std (1, 3, 1, 1) in 0-255."""
+    """The tensors of one recipe on one device: uint8 (N, 3, H, W); mean and std (1, 3, 1, 1) in 0-255."""
 
     x: Tensor
     y: Tensor
@@ -346,7 +346,9 @@ def split(images: Images, recipe: Recipe, device: torch.device) -> Split:
     order = np.random.default_rng(recipe.split).permutation(count)
     val, train = order[: recipe.val_images], order[recipe.val_images :]
     if len(train) < 1 or len(val) < recipe.val_images:
-        raise DataError(f"{images.name} has {count} training images, too few to validate on {recipe.val_images}")
+        raise DataError(
+            f"{images.name} has {count} training images, too few to validate on {recipe.val_images}"
+        )
     if recipe.train_images is not None:
         train = train[: recipe.train_images]
 

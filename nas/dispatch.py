@@ -85,12 +85,12 @@ def run_ray(source: Source, images: Images, workers: Workers) -> None:
 
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it misses the log files we switched off
-    here = {"num_cpus": workers.count * workers.threads, "include_dashboard": False}
+    here: dict[str, Any] = {"num_cpus": workers.count * workers.threads, "include_dashboard": False}
     with _held_output():
         ray.init(
             address=workers.address,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             **({} if workers.address else here),
         )
     searcher = _searcher(source)
@@ -187,10 +187,10 @@ def _searcher(source: Source) -> Any:
 
     from nas.trial import Outcome
 
-    class Tasks(Searcher):  # type: ignore[misc]
+    class Tasks(Searcher):
         """Hands the source's tasks to Tune and Tune's results to the source."""
 
-        def __init__(self, source: Source | None) -> None:
+        def __init__(self, source: Source) -> None:
             super().__init__(metric="accuracy", mode="max")
             self.source = source
             self.names: dict[str, str] = {}
@@ -198,7 +198,6 @@ def _searcher(source: Source) -> Any:
 
         def suggest(self, trial_id: str) -> Any:
             try:
-                assert self.source is not None
                 task = self.source.next()
             except Exception as error:  # noqa: BLE001 - raised again after Tune has ended
                 self.error = error
@@ -241,7 +240,7 @@ def _trainable() -> Any:
 
     from nas.trial import Outcome, Worker
 
-    class Trial(tune.Trainable):  # type: ignore[misc]
+    class Trial(tune.Trainable):
         """A worker that runs one task after another; a step is an epoch."""
 
         def setup(self, config: dict[str, Any], images: Any = None, workers: Any = None) -> None:

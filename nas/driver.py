@@ -88,8 +88,8 @@ class Search:
             return 0.2 * timeout
         jobs = len(self._finalists()) * len(self.plan.confirm_seeds)
         images = self.plan.confirm_images
-        need = 1.25 * math.ceil(jobs / self.plan.workers.count) * images / statistics.median(speeds)
-        return min(max(0.2 * timeout, need), 0.5 * timeout)
+        need = 1.1 * math.ceil(jobs / self.plan.workers.count) * images / statistics.median(speeds)
+        return float(min(max(0.2 * timeout, need), 0.5 * timeout))
 
     def _over(self) -> bool:
         searching = sum(stage == "search" for _, stage, _ in self.running.values())
@@ -212,7 +212,9 @@ class Search:
                 self._repeat(repeat, first, self._asked_after(repeat.trial))
 
     def _asked_after(self, trial: int) -> int:
-        return next((int(a["asked_after"]) for a in reversed(self.asks.rows) if a["trial"] == trial), self.told)
+        return next(
+            (int(a["asked_after"]) for a in reversed(self.asks.rows) if a["trial"] == trial), self.told
+        )
 
     def _record(
         self,
@@ -274,7 +276,7 @@ class Search:
         chosen = ranked[: self.plan.confirm]
         for who in ("random", "seed"):
             chosen += [r for r in ranked if by(r) == who][:1]
-        return list({row["key"]: row for row in chosen}.values())
+        return list({row["key"]: dict(row) for row in chosen}.values())
 
     def _confirmations(self) -> list[Task]:
         if not self.plan.confirm:

@@ -20,9 +20,18 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     p = parser("export", EXAMPLES)
     p.add_argument("target", metavar="TARGET", help="NAME, FILE.json, RUN (its best), RUN:best or RUN:KEY")
-    p.add_argument("--to", required=True, metavar="FILE", help="what to write: a .py (needs only torch) or a .json (the genome)")
-    p.add_argument("--input", type=input_shape, metavar="CxHxW", help="image a named network takes (default: its own)")
-    p.add_argument("--classes", type=positive, metavar="N", help="classes a named network tells apart (default: its own)")
+    p.add_argument(
+        "--to",
+        required=True,
+        metavar="FILE",
+        help="what to write: a .py (needs only torch) or a .json (the genome)",
+    )
+    p.add_argument(
+        "--input", type=input_shape, metavar="CxHxW", help="image a named network takes (default: its own)"
+    )
+    p.add_argument(
+        "--classes", type=positive, metavar="N", help="classes a named network tells apart (default: its own)"
+    )
     p.add_argument("--name", metavar="CLASS", help="class name of the network (default: its kind)")
     return p
 

@@ -15,13 +15,18 @@ def source_text(target: Target, name: str | None = None) -> str:
     costs = infer(genome)
     kind = name or dict(genome.kinds).get("", "Net")
     extent = "x".join(map(str, genome.input))
-    lines = [f"{kind}: {_one_line(target.name)}.", "", f"Input {extent}, output {'x'.join(map(str, costs.output))}."]
+    lines = [
+        f"{kind}: {_one_line(target.name)}.",
+        "",
+        f"Input {extent}, output {'x'.join(map(str, costs.output))}.",
+    ]
     lines.append(f"Parameters {costs.params:,}, multiply-adds {costs.macs:,}, key {genome.key}.")
     if target.row is not None:
         row = target.row
         recipe = json.loads(row["recipe"])
         lines.append(
-            f"Trial {row['trial']} of a search of {_one_line(row['space'])} on {_one_line(recipe['dataset'])}: "
+            f"Trial {row['trial']} of a search of {_one_line(row['space'])} on "
+            f"{_one_line(recipe['dataset'])}: "
             f"validation accuracy {row['val_accuracy']:.2%} after brief training."
         )
     return emit(genome, name=name, doc="\n".join(lines))

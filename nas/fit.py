@@ -153,7 +153,7 @@ def fit(
                     outputs = module(prepare(pixels, data, recipe))
                     loss = _loss(outputs, data.y[chosen], recipe)
                 sgd.zero_grad(set_to_none=True)
-                scaler.scale(loss).backward()
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 scaler.step(sgd)
                 scaler.update()
                 total += loss.detach()

@@ -74,7 +74,7 @@ class DeviceLock:
 
 
 class Latency(NamedTuple):
-    """Of one forward pass in milliseconds: median and interquartile range; batch size; whether undisturbed."""
+    """Of one forward pass in milliseconds: median, interquartile range; batch; whether undisturbed."""
 
     median_ms: float
     iqr_ms: float

@@ -128,14 +128,16 @@ def _plain(value: Any) -> Any:
 
 
 def plan(options: Options) -> Plan:
-    """Settles the options. Raises `UsageError`, or `DataError` and `SpaceError`, whose messages name the cause."""
+    """Settles the options. Raises `UsageError`, `DataError` or `SpaceError`, which name the cause."""
     import torch
 
     from nas import data
 
     space = find(options.space)
     if space.classic:
-        raise UsageError(f"--space {options.space} is one network, not a search space: try nas.show {space.name}")
+        raise UsageError(
+            f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
+        )
     if options.strategy not in STRATEGIES:
         make(options.strategy, Problem(space))  # raises, naming the nearest
     gpus = torch.cuda.device_count()
@@ -198,7 +200,9 @@ def plan(options: Options) -> Plan:
 def _fresh(options: Options) -> Path:
     label = re.sub(r"[^A-Za-z0-9]+", "-", Path(options.space.replace(".py:", "-")).name).strip("-")
     stem = f"{label}-{options.strategy}-{datetime.now():%Y%m%d-%H%M%S}"
-    names = (Path("runs") / (stem + tail) for tail in itertools.chain([""], (f"-{i}" for i in itertools.count(2))))
+    names = (
+        Path("runs") / (stem + tail) for tail in itertools.chain([""], (f"-{i}" for i in itertools.count(2)))
+    )
     return next(path for path in names if not path.exists())
 
 
@@ -244,7 +248,9 @@ def _try_out(space: Space, flag: str, draws: int = 20) -> None:
         except ReplayError as error:
             raise SpaceError(f"--space {flag}: the same answers lead to other questions ({error})") from error
         if key != genome.key:
-            raise SpaceError(f"--space {flag}: the same answers draw different networks: it is not deterministic")
+            raise SpaceError(
+                f"--space {flag}: the same answers draw different networks: it is not deterministic"
+            )
 
 
 def _recipe(options: Options, dataset: str, gpu: bool) -> Recipe:
@@ -304,5 +310,7 @@ def _point_name(space: Space, known: Mapping[str, object], name: str) -> str:
         aliases = ()
     found = next((alias for alias in aliases if alias in known), None)
     if found is None:
-        raise UsageError(f"--seed-points {name}: {space.name} has no such point ({', '.join(known) or 'none'})")
+        raise UsageError(
+            f"--seed-points {name}: {space.name} has no such point ({', '.join(known) or 'none'})"
+        )
     return found

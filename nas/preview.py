@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cells.infer import infer
 from nas.options import Plan
-from nas.progress import Reporter, clock, short
+from nas.progress import Reporter, clock, columns, short
 from nas.strategies import Constrain, Dedup, Exhausted, Proposal, Seeded, Wait, make
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 def preview(plan: Plan, count: int, reporter: Reporter) -> int:
     """Prints the first proposals, none of which is told anything. Returns the exit code."""
-    from rich.table import Table
-
     problem = plan.problem()
     strategy: Strategy = Dedup(Constrain(Seeded(make(plan.strategy, problem), problem, plan.points), problem))
     proposals: list[Proposal] = []
@@ -35,19 +33,19 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
     except Exhausted as end:
         reporter.line(f"The search would end here: {end}")
     speed = _speed(plan, proposals[0]) if proposals else 1.0
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("trial", "key", "by", "params", "MACs", "activations", "depth", "about"):
-        table.add_column(title, justify="left" if title in ("key", "by") else "right")
+    titles = ("trial", "key", "by", "params", "MACs", "activations", "depth", "about")
+    table = columns(*titles, left=("key", "by"))
     total = 0.0
     for proposal in proposals:
         assert proposal.genome is not None
         costs = infer(proposal.genome)
         seconds = costs.macs / speed
         total += seconds
+        who = str(proposal.note.get("seed_point") or proposal.note.get("by"))
         shown = {
             "trial": proposal.trial,
             "key": proposal.genome.key,
-            "by": proposal.note.get("seed_point") or proposal.note.get("by"),
+            "by": who,
             "choices": proposal.choices,
             "params": costs.params,
             "macs": costs.macs,
@@ -58,14 +56,15 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
         if reporter.json is not None:
             reporter.json.write(json.dumps(shown) + "\n")
         costs_shown = [short(costs.params), short(costs.macs), short(costs.activations), str(costs.depth)]
-        table.add_row(str(proposal.trial), shown["key"][:8], str(shown["by"]), *costs_shown, f"{seconds:.0f} s")
+        table.add_row(str(proposal.trial), proposal.genome.key[:8], who, *costs_shown, f"{seconds:.0f} s")
     if reporter.json is not None:
         reporter.json.flush()
         return 0
     reporter.console.print(table)
     wall = total / plan.workers.count
     reporter.console.print(
-        f"{len(proposals)} proposals, nothing trained: about {clock(wall)} minutes on {plan.workers.count} workers "
+        f"{len(proposals)} proposals, nothing trained: about {clock(wall)} minutes on "
+        f"{plan.workers.count} workers "
         "(one step of the first timed here, scaled by MACs).",
         markup=False,
     )
@@ -101,5 +100,7 @@ def _speed(plan: Plan, proposal: Proposal) -> float:
         spans.append(time.perf_counter() - begin)
     per_image = min(spans) / recipe.batch
     images = plan.confirm_images / plan.confirm_recipe.epochs
-    trained = recipe.epochs * min(recipe.train_images or images, images) + recipe.epochs * recipe.val_images / 3
+    trained = (
+        recipe.epochs * min(recipe.train_images or images, images) + recipe.epochs * recipe.val_images / 3
+    )
     return infer(proposal.genome).macs / (per_image * trained)

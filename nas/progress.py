@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nas.results import by, ranking
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from nas.driver import Search
     from nas.options import Plan
 
@@ -30,15 +33,33 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
+def console(*, stderr: bool = False) -> Console:
+    """Where people read: as wide as the terminal, and wide enough for tables where there is none."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = 160
+    return made
+
+
+def columns(*titles: str, left: Sequence[str]) -> Table:
+    """A table without rules; columns are right-aligned but for those named."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, justify="left" if title in left else "right", no_wrap=True)
+    return table
+
+
 class Reporter:
     """Live progress on a terminal, plain lines elsewhere, JSON lines, or nothing but the result."""
 
     def __init__(self, *, as_json: TextIO | None = None, quiet: bool = False) -> None:
-        from rich.console import Console
-
         self.json = as_json
         self.quiet = quiet
-        self.console = Console(stderr=as_json is not None, highlight=False, soft_wrap=True)
+        self.console = console(stderr=as_json is not None)
         self.live = self.console.is_terminal and not quiet and as_json is None
         self.progress: Any = None
         self.task: Any = None
@@ -152,23 +173,31 @@ def header(plan: Plan) -> list[str]:
             "DIGITS: scikit-learn's 1,797 real 8x8 digits, shown as 3x32x32, because CIFAR-10 is not at hand."
             if plan.fallback
             else "DIGITS: scikit-learn's 1,797 real 8x8 digits, shown as 3x32x32.",
-            "  Differences between good networks are noise on them, and the run is short: a look at the engine,",
-            "  not at architectures. For real images: --data-dir FOLDER with CIFAR-10, or --dataset FOLDER.",
+            "  Differences between good networks are noise on them, and the run is short: a look at the",
+            "  engine, not at architectures. For real images: --data-dir FOLDER (with CIFAR-10 in it),",
+            "  or --dataset FOLDER.",
         ]
     extent = "x".join(map(str, plan.shape))
-    lines.append(f"data      {name}, {extent}, {plan.classes} classes ({place or 'bundled with scikit-learn'})")
+    lines.append(
+        f"data      {name}, {extent}, {plan.classes} classes ({place or 'bundled with scikit-learn'})"
+    )
     window = ", ".join(f"{short(lo)}-{short(hi)} {n}" for n, (lo, hi) in plan.window.limits.items())
     lines.append(f"space     {plan.space.name}, preset {plan.preset}" + (f", {window}" if window else ""))
     count = plan.workers.count
     gpu = f", {plan.workers.gpus:g} GPU" if plan.workers.gpus else ""
     threads = f"{plan.workers.threads} thread" + ("s" if plan.workers.threads > 1 else "")
     lines.append(
-        f"workers   {count} ({plan.executor}), {threads}{gpu} each; strategy {plan.strategy}, seed {plan.seed}"
+        f"workers   {count} ({plan.executor}), {threads}{gpu} each; strategy {plan.strategy}, "
+        f"seed {plan.seed}"
     )
     lines.append(f"recipe    {plan.recipe.describe()}")
     budget = [f"{plan.trials} trials"] if plan.trials else []
     budget += [f"{clock(plan.timeout)} minutes"] if plan.timeout else []
-    lines.append(f"budget    {', '.join(budget)}, confirming included" if plan.confirm else f"budget    {', '.join(budget)}")
+    lines.append(
+        f"budget    {', '.join(budget)}, confirming included"
+        if plan.confirm
+        else f"budget    {', '.join(budget)}"
+    )
     seeds = ", ".join(plan.points) or "none"
     lines.append(f"seeds     {seeds}" + left_out(plan))
     lines.append(f"run       {plan.run}")
@@ -183,4 +212,6 @@ def left_out(plan: Plan) -> str:
     from cells.infer import infer
 
     costs = [f"{n} ({short(infer(g).macs)} MACs)" for n, g, _ in found if g is not None]
-    return f"; outside space or window: {', '.join(costs[:2])}" + (f" and {len(found) - 2} more" if len(found) > 2 else "")
+    return f"; outside space or window: {', '.join(costs[:2])}" + (
+        f" and {len(found) - 2} more" if len(found) > 2 else ""
+    )

@@ -29,38 +29,116 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     p = parser("search", EXAMPLES)
     g = p.add_argument_group("what is searched")
-    g.add_argument("--space", default="regnet", metavar="NAME", help="a search space, or FILE.py:FUNCTION (default: regnet)")
-    g.add_argument("--preset", metavar="NAME", help="ranges and window of the space: laptop, gpu, paper, none (default: by device)")
-    g.add_argument("--macs", type=window, metavar="LO:HI", help="multiply-adds a network may cost, such as 3M:6M (':' for any)")
+    g.add_argument(
+        "--space",
+        default="regnet",
+        metavar="NAME",
+        help="a search space, or FILE.py:FUNCTION (default: regnet)",
+    )
+    g.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="ranges and window of the space: laptop, gpu, paper, none (default: by device)",
+    )
+    g.add_argument(
+        "--macs",
+        type=window,
+        metavar="LO:HI",
+        help="multiply-adds a network may cost, such as 3M:6M (':' for any)",
+    )
     g.add_argument("--params", type=window, metavar="LO:HI", help="parameters it may have")
     g.add_argument("--activations", type=window, metavar="LO:HI", help="activations it may have")
-    g.add_argument("--latency", type=latency_window, metavar="LO:HI", help="measured latency it may have, such as 0:5ms")
-    g.add_argument("--seed-points", default="auto", metavar="NAMES", help="published settings to start from: auto, none or names (default: auto)")
+    g.add_argument(
+        "--latency", type=latency_window, metavar="LO:HI", help="measured latency it may have, such as 0:5ms"
+    )
+    g.add_argument(
+        "--seed-points",
+        default="auto",
+        metavar="NAMES",
+        help="published settings to start from: auto, none or names (default: auto)",
+    )
     g = p.add_argument_group("how it is searched")
-    g.add_argument("--strategy", default="tpe", metavar="NAME", help="tpe or random (default: tpe, its first 12 trials random)")
-    g.add_argument("--trials", type=positive, metavar="N", help="networks to train (default: as many as the time allows)")
-    g.add_argument("--timeout", type=duration, metavar="TIME", help="such as 90s, 4m, 1h (default: 4m on CPU, 10m on GPU; none with --trials)")
-    g.add_argument("--confirm", type=natural, default=3, metavar="K", help="train the best K, the best random and the seed point again with new seeds; 0: do not (default: 3)")
+    g.add_argument(
+        "--strategy",
+        default="tpe",
+        metavar="NAME",
+        help="tpe or random (default: tpe, its first 12 trials random)",
+    )
+    g.add_argument(
+        "--trials", type=positive, metavar="N", help="networks to train (default: as many as the time allows)"
+    )
+    g.add_argument(
+        "--timeout",
+        type=duration,
+        metavar="TIME",
+        help="such as 90s, 4m, 1h (default: 4m on CPU, 10m on GPU; none with --trials)",
+    )
+    g.add_argument(
+        "--confirm",
+        type=natural,
+        default=3,
+        metavar="K",
+        help="train the best K, the best random and the seed point with new seeds; 0: do not (default: 3)",
+    )
     g.add_argument("--seed", type=natural, default=0, metavar="S", help="of all that is drawn (default: 0)")
     g = p.add_argument_group("data and training")
-    g.add_argument("--dataset", default="auto", metavar="NAME", help="auto, cifar10, digits, a folder or a Parquet file (default: auto)")
-    g.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies (default: $NAS_DATA_DIR or the user cache)")
+    g.add_argument(
+        "--dataset",
+        default="auto",
+        metavar="NAME",
+        help="auto, cifar10, digits, a folder or a Parquet file (default: auto)",
+    )
+    g.add_argument(
+        "--data-dir", metavar="DIR", help="where CIFAR-10 lies (default: $NAS_DATA_DIR or the user cache)"
+    )
     g.add_argument("--epochs", type=positive, metavar="N", help="of each trial (default: by device)")
-    g.add_argument("--train-images", type=positive, metavar="N", help="used for each trial (default: by device)")
-    g.add_argument("--init", choices=("zero-gamma", "default"), help="initialisation: last norms of residual branches at 0 or 1 (default: zero-gamma)")
+    g.add_argument(
+        "--train-images", type=positive, metavar="N", help="used for each trial (default: by device)"
+    )
+    g.add_argument(
+        "--init",
+        choices=("zero-gamma", "default"),
+        help="initialisation: last norms of residual branches at 0 or 1 (default: zero-gamma)",
+    )
     g = p.add_argument_group("where it runs")
-    g.add_argument("--executor", choices=("ray", "local"), default="ray", help="Ray workers or this process (default: ray)")
+    g.add_argument(
+        "--executor",
+        choices=("ray", "local"),
+        default="ray",
+        help="Ray workers or this process (default: ray)",
+    )
     g.add_argument("--workers", type=positive, metavar="N", help="(default: one per core; on GPUs four each)")
-    g.add_argument("--gpus-per-trial", type=float, metavar="X", help="share of a GPU (default: 0.25; 0: use the CPU)")
+    g.add_argument(
+        "--gpus-per-trial", type=float, metavar="X", help="share of a GPU (default: 0.25; 0: use the CPU)"
+    )
     g.add_argument("--address", metavar="ADDRESS", help="a Ray cluster, such as auto (default: this machine)")
-    g.add_argument("--trial-timeout", type=duration, default=600.0, metavar="TIME", help="a trial that takes longer has failed (default: 10m)")
-    g.add_argument("--run", metavar="DIR", help="run directory; a run that is there is continued (default: a new one in runs/)")
-    g.add_argument("--keep", type=natural, default=5, metavar="N", help="best trials whose weights are kept (default: 5)")
+    g.add_argument(
+        "--trial-timeout",
+        type=duration,
+        default=600.0,
+        metavar="TIME",
+        help="a trial that takes longer has failed (default: 10m)",
+    )
+    g.add_argument(
+        "--run",
+        metavar="DIR",
+        help="run directory; a run that is there is continued (default: a new one in runs/)",
+    )
+    g.add_argument(
+        "--keep", type=natural, default=5, metavar="N", help="best trials whose weights are kept (default: 5)"
+    )
     g = p.add_argument_group("what is shown")
-    g.add_argument("--dry-run", type=positive, metavar="N", help="print N proposals with costs and estimated time, and train nothing")
+    g.add_argument(
+        "--dry-run",
+        type=positive,
+        metavar="N",
+        help="print N proposals with costs and estimated time, and train nothing",
+    )
     x = g.add_mutually_exclusive_group()
     x.add_argument("--quiet", action="store_true", help="only the result")
-    x.add_argument("--json", action="store_true", help="one JSON object for each trial, and last one with the best")
+    x.add_argument(
+        "--json", action="store_true", help="one JSON object for each trial, and last one with the best"
+    )
     return p
 
 
@@ -70,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = p.parse_args(argv)
     if given.workers and given.executor == "local" and given.workers > 1:
         p.error("argument --workers: the local executor has one")
-    if given.gpus_per_trial is not None and not 0 <= given.gpus_per_trial:
+    if given.gpus_per_trial is not None and not given.gpus_per_trial >= 0:
         p.error("argument --gpus-per-trial: must not be negative")
     out = _keep_stdout() if given.json else None
 
@@ -109,7 +187,8 @@ def _search(plan: Plan, reporter: Reporter, argv: Sequence[str] | None) -> int:
         if "--run" not in words:
             words += ["--run", str(plan.run)]
         reporter.console.print(
-            f"Interrupted; every finished trial is in {plan.run}. To go on:\n  python -m nas.search {shlex.join(words)}",
+            f"Interrupted; every finished trial is in {plan.run}. To go on:\n"
+            f"  python -m nas.search {shlex.join(words)}",
             markup=False,
         )
         return 130

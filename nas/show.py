@@ -28,8 +28,12 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     p = parser("show", EXAMPLES)
     p.add_argument("target", metavar="TARGET", help="NAME, FILE.json, RUN (its best) or RUN:KEY")
-    p.add_argument("--input", type=input_shape, metavar="CxHxW", help="image a named network takes (default: its own)")
-    p.add_argument("--classes", type=positive, metavar="N", help="classes a named network tells apart (default: its own)")
+    p.add_argument(
+        "--input", type=input_shape, metavar="CxHxW", help="image a named network takes (default: its own)"
+    )
+    p.add_argument(
+        "--classes", type=positive, metavar="N", help="classes a named network tells apart (default: its own)"
+    )
     p.add_argument("--layers", action="store_true", help="a line for each layer instead of each block")
     p.add_argument("--aux", action="store_true", help="count auxiliary heads as well")
     p.add_argument("--json", action="store_true", help="one JSON object")
@@ -73,24 +77,18 @@ def warnings(genome: Genome, costs: Costs) -> list[str]:
     side = max(genome.input[1:])
     if costs.receptive_field < side and not costs.global_context:
         found.append(
-            f"the input is {side} pixels wide, but a position of the last feature map sees {costs.receptive_field} of them"
+            f"the input is {side} pixels wide, but a position of the last feature map sees "
+            f"{costs.receptive_field} of them"
         )
-    small: dict[tuple[int, ...], str] = {}
-    pooled: set[int] = set()
     for layer in costs.layers:
         node = genome.nodes[layer.index]
-        if node.op.window() is None or any(i in pooled for i in node.inputs):
-            if len(layer.shape) < 3 or max(layer.shape[1:]) == 1:
-                pooled.add(layer.index)
-            continue
-        if node.op.conv and max(node.op.window().extent) > 1:  # type: ignore[union-attr]
-            extent = layer.shape[1:]
-            if max(extent) < 2:
-                small.setdefault(extent, node.path)
-    for extent, path in small.items():
-        found.append(
-            f"{path} works on {extent[0]}x{extent[1]}: all but one tap of its kernel read padding (fewer strides?)"
-        )
+        window = node.op.window()
+        if node.op.conv and window is not None and max(window.extent) > 1 and max(layer.shape[1:]) < 2:
+            found.append(
+                f"from {node.path} on the map is 1x1: all but one tap of a kernel read padding "
+                "(fewer strides?)"
+            )
+            break
     return found
 
 
@@ -112,25 +110,26 @@ def blocks(genome: Genome, costs: Costs) -> list[tuple[str, str, list[Layer]]]:
 
 
 def _print(target: Target, costs: Costs, *, by_layer: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from nas.progress import short
+    from nas.progress import columns, console, short
 
     genome = target.genome
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{target.name}  key {genome.key}  ({target.origin})", markup=False)
+    out = console()
+    out.print(f"{target.name}  key {genome.key}  ({target.origin})", markup=False)
     if target.row is not None:
         row = target.row
-        console.print(f"trial {row['trial']}: validation accuracy {row['val_accuracy']:.2%} ({row['stage']})", markup=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    titles = ("path", "op" if by_layer else "block", "output", "params", "%", "MACs", "%", "activations", "sees", "jump")
-    for title in titles:
-        table.add_column(title, justify="left" if title in ("path", "op", "block") else "right")
+        out.print(
+            f"trial {row['trial']}: validation accuracy {row['val_accuracy']:.2%} ({row['stage']})",
+            markup=False,
+        )
+    what = "op" if by_layer else "block"
+    titles = ("path", what, "output", "params", "%", "MACs", "%", "activations", "sees", "jump")
+    table = columns(*titles, left=("path", what))
 
     def add(path: str, what: str, layers: list[Layer]) -> None:
         last = layers[-1]
-        params, macs, acts = (sum(getattr(layer, n) for layer in layers) for n in ("params", "macs", "activations"))
+        params, macs, acts = (
+            sum(getattr(layer, n) for layer in layers) for n in ("params", "macs", "activations")
+        )
         table.add_row(
             path,
             what,
@@ -150,21 +149,25 @@ def _print(target: Target, costs: Costs, *, by_layer: bool) -> None:
             call = node.op.module(*(_shape(genome, costs, i) for i in node.inputs))
             what = node.op.name
             if call is not None and node.op.window() is not None:
-                sizes = [a for a in call.args if a.name in ("kernel_size", "stride", "groups") and a.value != a.default]
+                sizes = [
+                    a
+                    for a in call.args
+                    if a.name in ("kernel_size", "stride", "groups") and a.value != a.default
+                ]
                 what += "".join(f" {a.name.removesuffix('_size')} {a.value}" for a in sizes)
             add(node.path, what, [layer])
     else:
         for path, kind, layers in blocks(genome, costs):
             add(path, kind, layers)
-    console.print(table)
+    out.print(table)
     context = ", sees the whole image by gates or attention" if costs.global_context else ""
-    console.print(
+    out.print(
         f"total: {costs.params:,} params, {costs.macs:,} MACs ({costs.flops:,} FLOPs), {costs.activations:,} "
         f"activations, depth {costs.depth}, receptive field {costs.receptive_field}{context}",
         markup=False,
     )
     for warning in warnings(genome, costs):
-        console.print(f"warning: {warning}", markup=False)
+        out.print(f"warning: {warning}", markup=False)
 
 
 def _shape(genome: Genome, costs: Costs, index: int) -> tuple[int, ...]:

@@ -21,9 +21,7 @@ VERSION = 1
 
 _TIME = pa.timestamp("us", tz="UTC")
 _CURVE = pa.list_(
-    pa.struct(
-        {"epoch": pa.int32(), "loss": pa.float64(), "accuracy": pa.float64(), "seconds": pa.float64()}
-    )
+    pa.struct({"epoch": pa.int32(), "loss": pa.float64(), "accuracy": pa.float64(), "seconds": pa.float64()})
 )
 _META = {"nas.version": str(VERSION)}
 
@@ -219,9 +217,7 @@ class Run:
 
     def rows(self, key: str = "") -> list[dict[str, Any]]:
         """Rows that trained to the end and whose key starts with `key`, best first."""
-        rows = [
-            r for r in self.table().to_pylist() if r["status"] == "ok" and str(r["key"]).startswith(key)
-        ]
+        rows = [r for r in self.table().to_pylist() if r["status"] == "ok" and str(r["key"]).startswith(key)]
         return sorted(rows, key=lambda r: (-r["val_accuracy"], r["trial"]))
 
     def best(self, key: str = "") -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cells.infer import infer
-from nas.progress import Reporter, clock, short
+from nas.progress import Reporter, clock, columns, short
 from nas.results import by, ranking, verdict
 
 if TYPE_CHECKING:
@@ -16,24 +17,28 @@ if TYPE_CHECKING:
 
 def result(search: Search, reporter: Reporter) -> None:
     """The table of the best, the baselines beside them, and what can be said of the winner."""
-    from rich.table import Table
-
     plan = search.plan
     ranked = ranking(search.rows)
     if search.ended:
         reporter.console.print(f"The search ended: {search.ended}", markup=False)
-    counts = {s: sum(r["status"] == s and r["stage"] == "search" for r in search.rows) for s in ("ok", "failed", "invalid", "duplicate")}
+    searched = [row for row in search.rows if row["stage"] == "search"]
+    counts = Counter(row["status"] for row in searched)
     if not ranked:
         failed = next((r["error"] for r in search.rows if r["status"] == "failed"), None)
-        reporter.console.print("No trial finished" + (f"; the first failure: {failed}" if failed else ""), markup=False)
+        reporter.console.print(
+            "No trial finished" + (f"; the first failure: {failed}" if failed else ""), markup=False
+        )
         return
     said = verdict(search.rows)
     means = said["means"]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("rank", "key", "by", "val acc", f"confirmed ({len(plan.confirm_seeds)} seeds)", "params", "MACs", "latency"):
-        table.add_column(title, justify="left" if title in ("rank", "key", "by") else "right")
+    confirmed = f"confirmed ({len(plan.confirm_seeds)} seeds)"
+    titles = ("rank", "key", "by", "val acc", confirmed, "params", "MACs", "latency")
+    table = columns(*titles, left=("rank", "key", "by"))
     shown = list(enumerate(ranked[: max(5, plan.confirm)], start=1))
-    extra = [next(((i, r) for i, r in enumerate(ranked, start=1) if by(r) == who), None) for who in ("random", "seed")]
+    extra = [
+        next(((i, r) for i, r in enumerate(ranked, start=1) if by(r) == who), None)
+        for who in ("random", "seed")
+    ]
     shown += [e for e in extra if e is not None and e not in shown]
     for rank, row in shown:
         table.add_row(
@@ -49,11 +54,21 @@ def result(search: Search, reporter: Reporter) -> None:
     reference = next(((n, g) for n, g, _ in plan.left_out if g is not None), None)
     if reference is not None:
         costs = infer(reference[1])
-        table.add_row("", reference[1].key[:8], reference[0], "untrained", "", short(costs.params), short(costs.macs), "")
+        table.add_row(
+            "",
+            reference[1].key[:8],
+            reference[0],
+            "untrained",
+            "",
+            short(costs.params),
+            short(costs.macs),
+            "",
+        )
     reporter.console.print(table)
+    rejected = sum(ask["settled"] == "rejected" for ask in search.asks.rows)
     reporter.console.print(
-        f"{counts['ok']} trained, {counts['failed']} failed, {counts['duplicate']} duplicates, {counts['invalid']} invalid, "
-        f"{sum(a['settled'] == 'rejected' for a in search.asks.rows)} outside the window, in {clock(search.elapsed)} minutes",
+        f"{counts['ok']} trained, {counts['failed']} failed, {counts['duplicate']} duplicates, "
+        f"{counts['invalid']} invalid, {rejected} outside the window, in {clock(search.elapsed)} minutes",
         markup=False,
     )
     for line in conclusion(said):

@@ -20,7 +20,9 @@ def arguments() -> argparse.ArgumentParser:
     p = parser("table", EXAMPLES)
     p.add_argument("run", metavar="RUN", help="a run directory")
     p.add_argument("--to", required=True, metavar="FILE.parquet", help="what to write")
-    p.add_argument("--asks", action="store_true", help="every ask, with why it was settled, instead of every trial")
+    p.add_argument(
+        "--asks", action="store_true", help="every ask, with why it was settled, instead of every trial"
+    )
     return p
 
 

@@ -1,4 +1,4 @@
-"""AnyNet: stem, four stages of bottleneck blocks, head, with every stage free (arXiv:2003.13678, section 3.2).
+"""AnyNet: stem, four stages of bottleneck blocks, head; every stage free (arXiv:2003.13678, section 3.2).
 
 Radosavovic, Kosaraju, Girshick, He, Dollár: "Designing Network Design Spaces", 2020. The letters are the
 paper's: depth d, width w, bottleneck ratio b (w / b channels inside a block), group width g.
@@ -30,7 +30,9 @@ def compatible(w: int, b: int, g: int) -> tuple[int, int, int]:
     return v * b, v, g
 
 
-def downsampling(input: Shape, stem: int | None, strides: Sequence[int] | None) -> tuple[int, tuple[int, ...]]:
+def downsampling(
+    input: Shape, stem: int | None, strides: Sequence[int] | None
+) -> tuple[int, tuple[int, ...]]:
     """(stem stride, stage strides), where not given, for an input: never below 2x2.
 
     From 96 pixels on as for ImageNet: stem 2, stages 2, 2, 2, 2. Smaller inputs: stages 1, 2, 2, 2 behind

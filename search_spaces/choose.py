@@ -23,7 +23,7 @@ S = TypeVar("S", str, int, float, bool, "str | None", "int | None")
 
 
 class SpaceError(TypeError):
-    """A mistake in a search space's own code: a question without options, asked twice, with a moving domain."""
+    """A mistake in a space's own code: a question without options, asked twice, with a moving domain."""
 
 
 class ReplayError(ValueError):
@@ -72,7 +72,9 @@ class Integer:
         if not self.log:
             return self.lo + self.step * rng.randrange(self.size)
         value = math.exp(rng.uniform(math.log(self.lo), math.log(self.hi)))
-        return min(self.lo + self.step * round((value - self.lo) / self.step), self.lo + self.step * (self.size - 1))
+        return min(
+            self.lo + self.step * round((value - self.lo) / self.step), self.lo + self.step * (self.size - 1)
+        )
 
     def values(self) -> Iterator[int]:
         """All answers in order."""

@@ -1,4 +1,4 @@
-"""The table of search spaces. A space is a function from a chooser to a genome; one that asks nothing is a classic."""
+"""The table of search spaces: functions from a chooser to a genome. One that asks nothing is a classic."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def find(name: str) -> Space:
 
 
 def names(pattern: str = "*", *, classic: bool | None = None) -> list[str]:
-    """Sorted names that match a shell pattern, of classics only (True) or of searchable spaces only (False)."""
+    """Sorted names that match a shell pattern; of classics only (True) or of search spaces only (False)."""
     return sorted(
         s.name
         for s in SPACES.values()

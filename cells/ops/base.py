@@ -11,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import (
     Any,
@@ -35,7 +35,7 @@ Number = int | float | tuple[int, ...]
 """What may become a constructor argument of an emitted block."""
 
 
-class Invalid(ValueError):
+class Invalid(ValueError):  # noqa: N818 - what it says of an architecture
     """An architecture, or an answer leading to one, that cannot be; the message says why in words.
 
     Attributes:
@@ -180,8 +180,9 @@ def slide(extent: int, window: int, stride: int, padding: int, who: str) -> int:
     return (extent + 2 * padding - window) // stride + 1
 
 
-@lru_cache(maxsize=None)
-def _hints(cls: type[Op]) -> dict[str, Any]:
+@cache
+def _hints(name: str) -> dict[str, Any]:
+    cls = OPS[name]
     hints = get_type_hints(cls)
     return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
@@ -196,7 +197,7 @@ def _fits(value: object, hint: Any) -> bool:
         inner = get_args(hint)
         return (
             isinstance(value, tuple)
-            and (len(inner) == 2 and inner[1] is ... or len(inner) == len(value))
+            and ((len(inner) == 2 and inner[1] is ...) or len(inner) == len(value))
             and all(_fits(v, inner[0]) for v in value)
         )
     if hint is float:
@@ -206,7 +207,7 @@ def _fits(value: object, hint: Any) -> bool:
 
 def check(op: Op) -> None:
     """Raises `Invalid` when a field's value is not of the field's type, so that no source can hide in one."""
-    for field, hint in _hints(type(op)).items():
+    for field, hint in _hints(op.name).items():
         value = getattr(op, field)
         if not _fits(value, hint):
             expected = getattr(hint, "__name__", None) if get_origin(hint) is None else str(hint)

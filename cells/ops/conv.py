@@ -41,7 +41,7 @@ class _Spatial(Op):
         raise TypeError(f"{self.name} does not say its filters")
 
     def geometry(self) -> tuple[tuple[int, int], ...]:
-        """(kernel, stride, padding, dilation), each (height, width); padding None keeps odd kernels centred."""
+        """(kernel, stride, padding, dilation), each (height, width); padding None centres odd kernels."""
         kernel, dilation = pair(self.kernel), pair(self.dilation)
         half = (dilation[0] * (kernel[0] - 1) // 2, dilation[1] * (kernel[1] - 1) // 2)
         return kernel, pair(self.stride), half if self.padding is None else pair(self.padding), dilation

@@ -136,7 +136,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def strategy(name: str) -> Callable[[F], F]:
-    """Decorator: registers a class (or function) that makes a strategy of a problem. Raises ValueError for a name twice."""
+    """Decorator: registers what makes a strategy of a problem. Raises ValueError for a name used twice."""
 
     def enter(factory: F) -> F:
         if name in STRATEGIES:

@@ -1,4 +1,4 @@
-"""Tree-structured Parzen estimator (Bergstra et al. 2011; multivariate as in Falkner et al. 2018), by Optuna."""
+"""Tree-structured Parzen estimator (Bergstra et al. 2011; multivariate: Falkner et al. 2018), by Optuna."""
 
 from __future__ import annotations
 

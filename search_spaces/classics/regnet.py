@@ -10,8 +10,8 @@ from cells.genome import Genome
 from cells.ops import Shape
 from search_spaces.anynet import network
 from search_spaces.choose import Chooser, Fixed
-from search_spaces.regnet import PUBLISHED, answers, regnet
 from search_spaces.registry import Space, SpaceFunction, register
+from search_spaces.regnet import PUBLISHED, answers, regnet
 
 
 def _named(name: str) -> SpaceFunction:
@@ -24,14 +24,14 @@ def _named(name: str) -> SpaceFunction:
 
 
 def _timm(name: str) -> str:
-    """timm's name: X-400MF is regnetx_004, Y-1.6GF regnety_016, X-12GF regnetx_120."""
+    """Timm's name: X-400MF is regnetx_004, Y-1.6GF regnety_016, X-12GF regnetx_120."""
     kind, size = name.split("-")
     scale = 10 if size.endswith("GF") else 0.01
     return f"regnet{kind.lower()}_{round(float(size[:-2]) * scale):03d}"
 
 
 def _torchvision(name: str) -> str:
-    """torchvision's name: X-400MF is regnet_x_400mf, Y-1.6GF regnet_y_1_6gf, X-8.0GF regnet_x_8gf."""
+    """Torchvision's name: X-400MF is regnet_x_400mf, Y-1.6GF regnet_y_1_6gf, X-8.0GF regnet_x_8gf."""
     kind, size = name.split("-")
     return f"regnet_{kind.lower()}_{size.lower().replace('.0', '').replace('.', '_')}"
 
@@ -61,6 +61,4 @@ for _name in PUBLISHED:
     _others = (f"RegNet{_name}",) if _name == "Y-8.0GF" else (f"RegNet{_name}", _torchvision(_name))
     register(Space(_timm(_name), _named(_name), classic=True, aliases=_others))
 register(Space("regnety_080_tv", _regnety_080_tv, classic=True, aliases=("regnet_y_8gf",)))
-register(
-    Space("regnety_1280", _regnety_1280, classic=True, aliases=("RegNetY-128GF", "regnet_y_128gf"))
-)
+register(Space("regnety_1280", _regnety_1280, classic=True, aliases=("RegNetY-128GF", "regnet_y_128gf")))

@@ -1,0 +1,158 @@
+"""`python -m nas.spaces`: list search spaces and networks, and say what is in one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nas.cli import guard, input_shape, parser, positive, window
+
+if TYPE_CHECKING:
+    from search_spaces.census import Census
+    from search_spaces.registry import Space
+
+EXAMPLES = """\
+  python -m nas.spaces
+  python -m nas.spaces regnet
+  python -m nas.spaces anynet --count --json
+  python -m nas.spaces regnet --preset laptop --sample 2000 --macs 4M:6M
+  python -m nas.spaces my_spaces.py:my_space
+"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    p = parser("spaces", EXAMPLES)
+    p.add_argument(
+        "space", nargs="?", metavar="NAME", help="a search space, or FILE.py:FUNCTION (default: list all)"
+    )
+    p.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="ranges of the space: laptop, gpu, paper (default: the function's own)",
+    )
+    p.add_argument("--count", action="store_true", help="only the exact number of answer vectors")
+    p.add_argument(
+        "--sample",
+        type=positive,
+        default=500,
+        metavar="N",
+        help="random draws to describe it by (default: 500)",
+    )
+    p.add_argument("--input", type=input_shape, metavar="CxHxW", help="image the networks take")
+    p.add_argument("--classes", type=positive, metavar="N", help="classes they tell apart")
+    p.add_argument(
+        "--macs", type=window, metavar="LO:HI", help="a window whose acceptance is measured, such as 4M:6M"
+    )
+    p.add_argument("--json", action="store_true", help="one JSON object")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    p = arguments()
+    given = p.parse_args(argv)
+
+    from search_spaces import find, load_plugins
+
+    load_plugins()
+    if given.space is None:
+        _list(given.json)
+        return 0
+
+    from search_spaces.census import sample, size
+
+    space = find(given.space)
+    bound = {"input": given.input, "classes": given.classes}
+    wanted = {k: v for k, v in bound.items() if v is not None}
+    limits = given.macs
+    if given.preset is not None:
+        if given.preset not in space.presets:
+            known = ", ".join(space.presets) or "none"
+            p.error(f"argument --preset: {space.name} has {known}, not {given.preset}")
+        preset = space.presets[given.preset]
+        wanted = {**preset.arguments, **wanted}
+        limits = limits or preset.macs
+    space = space.bind(**wanted)
+    census = sample(
+        space, min(given.sample, 100) if given.count else given.sample, macs=limits or (0, math.inf)
+    )
+    count, how = size(space, census)
+    if given.json:
+        found = {"name": space.name, "size": count, "counted": how, "questions": len(census.asked)}
+        print(json.dumps(found if given.count else found | census.to_json()))
+    elif given.count:
+        print(how if count is None else count)
+    else:
+        _describe(space, census, count, how, limits)
+    return 0
+
+
+def _list(as_json: bool) -> None:
+    from search_spaces import SPACES, names
+
+    if as_json:
+        print(json.dumps({"spaces": names(classic=False), "networks": names(classic=True)}))
+        return
+
+    from nas.progress import columns, console
+
+    out = console()
+    for title, classic in (("Search spaces", False), ("Networks", True)):
+        out.print(f"[bold]{title}[/bold]")
+        table = columns("", " ", left=("", " "))
+        table.show_header = False
+        for name in names(classic=classic):
+            table.add_row(f"  {name}", SPACES[name].summary)
+        out.print(table)
+
+
+def _describe(
+    space: Space, census: Census, count: int | None, how: str, limits: tuple[float, float] | None
+) -> None:
+    from nas.progress import columns, console, short
+    from search_spaces.census import quantiles
+
+    out = console()
+    out.print(f"{space.name}: {space.summary}", markup=False)
+    written = how if count is None else f"{count:,} answer vectors ({count:.3g}; {how})"
+    out.print(f"size        {written}, {len(census.asked)} questions", markup=False)
+    for name, domain in list(census.asked.items())[:40]:
+        out.print(f"  {name:12} {domain}", markup=False)
+    out.print(
+        f"samples     {census.draws}: {census.valid / census.draws:.1%} valid, "
+        f"{census.duplicates} networks drawn before, {1000 * census.seconds:.2f} ms each",
+        markup=False,
+    )
+    for reason, number in census.reasons[:3]:
+        out.print(f"  invalid   {number / census.draws:.1%}: {reason}", markup=False)
+    if limits is not None:
+        out.print(
+            f"window      {short(limits[0])}-{short(limits[1])} MACs: "
+            f"{census.accepted / census.draws:.2%} accepted",
+            markup=False,
+        )
+    table = columns("cost", "min", "q1", "median", "q3", "max", " ", left=("cost", " "))
+    for name, values in census.costs.items():
+        if values:
+            found = quantiles(values)
+            table.add_row(name, *(short(v) for v in found.values()), _histogram(values))
+    out.print(table)
+
+
+def _histogram(values: list[float], bins: int = 24) -> str:
+    """A line of blocks, over the logarithm of the values."""
+    logs = [math.log(max(v, 1)) for v in values]
+    low, high = min(logs), max(logs)
+    counts = [0] * bins
+    for value in logs:
+        counts[min(bins - 1, int(bins * (value - low) / (high - low or 1)))] += 1
+    return "".join(" ▁▂▃▄▅▆▇█"[math.ceil(8 * c / max(counts))] for c in counts)
+
+
+if __name__ == "__main__":
+    sys.exit(guard(main))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cells.genome import Genome
-from cells.ops import Invalid
+from cells.ops import Invalid, Shape
 from search_spaces.choose import Chooser, ReplayError, Scalar, SpaceError
 
 SpaceFunction = Callable[..., Genome]
@@ -136,6 +136,31 @@ def space(
         return function
 
     return enter
+
+
+def classic(
+    name: str,
+    build: Callable[..., Genome],
+    doc: str,
+    *,
+    input: Shape = (3, 224, 224),
+    classes: int = 1000,
+    aliases: tuple[str, ...] = (),
+) -> None:
+    """Registers a hand-designed network: a space that asks nothing.
+
+    Args:
+        build: called with keywords `input` (C, H, W) and `classes`.
+        doc: paper, year, what was new in it, a figure published for it; the first line is its summary.
+        input: what it was published for, and takes unless told otherwise.
+    """
+    shape, count = input, classes
+
+    def draw(choose: Chooser, *, input: Shape = shape, classes: int = count) -> Genome:
+        return build(input=input, classes=classes)
+
+    draw.__doc__ = doc
+    register(Space(name, draw, classic=True, aliases=aliases))
 
 
 def find(name: str) -> Space:

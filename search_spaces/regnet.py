@@ -12,7 +12,7 @@ from itertools import groupby
 from cells.genome import Genome
 from cells.ops import Invalid, Shape
 from search_spaces.anynet import GROUPS, RATIOS, network
-from search_spaces.choose import Chooser
+from search_spaces.choose import Chooser, Scalar
 from search_spaces.registry import Preset, space
 
 # d, w_0, w_a, w_m, g of the published networks with b = 1 (pycls model zoo; Y has se = 0.25).
@@ -44,7 +44,7 @@ PUBLISHED: dict[str, tuple[int, int, float, float, int]] = {
 }
 
 
-def answers(name: str) -> dict[str, int | float]:
+def answers(name: str) -> dict[str, Scalar]:
     """The answers that draw a published network, such as `X-400MF`."""
     d, w_0, w_a, w_m, g = PUBLISHED[name]
     return {"d": d, "w_0": w_0, "w_a": w_a, "w_m": w_m, "b": 1, "g": g, "se": 0.25 if name[0] == "Y" else 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import io
 import os
 import pickle
@@ -51,7 +52,7 @@ class Images:
         return tuple(self.pixels.shape[1:])
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int) -> None:
     """Reports nothing."""
 
 
@@ -62,7 +63,7 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("nas-engine"))
 
 
-def locate(dataset: str, data_dir: str | None) -> tuple[str, Path | None]:
+def locate(dataset: str, data_dir: str | None, progress: Progress = silent) -> tuple[str, Path | None]:
     """(name, place) of a data set, without reading it; place None: digits, which scikit-learn brings.
 
     `auto` is CIFAR-10 where it is at hand or can be downloaded, otherwise digits.
@@ -90,7 +91,7 @@ def locate(dataset: str, data_dir: str | None) -> tuple[str, Path | None]:
         if found is not None:
             return "cifar10", found
         try:
-            return "cifar10", download(cache_dir())
+            return "cifar10", download(cache_dir(), progress)
         except DataError:
             if dataset == "cifar10":
                 raise
@@ -101,7 +102,7 @@ def locate(dataset: str, data_dir: str | None) -> tuple[str, Path | None]:
     return place.stem, place
 
 
-def load(place: tuple[str, Path | None], part: Part, progress: Progress = _silent) -> Images:
+def load(place: tuple[str, Path | None], part: Part, progress: Progress = silent) -> Images:
     """Reads one part of what `locate` found. Raises `DataError`."""
     name, path = place
     try:
@@ -140,7 +141,7 @@ def _cifar_in(folder: Path) -> Path | None:
     return None
 
 
-def download(folder: Path, progress: Progress = _silent, url: str = URL, md5: str = MD5) -> Path:
+def download(folder: Path, progress: Progress = silent, url: str = URL, md5: str = MD5) -> Path:
     """Fetches the official CIFAR-10 archive and checks it. Raises `DataError`, also when offline."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "cifar-10-binary.tar.gz"
@@ -156,7 +157,7 @@ def download(folder: Path, progress: Progress = _silent, url: str = URL, md5: st
         if digest.hexdigest() != md5:
             raise DataError(f"{url} came with checksum {digest.hexdigest()}, not {md5}: not used")
         partial.replace(target)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise DataError(
             f"CIFAR-10 is not at hand and cannot be downloaded from {url} ({reason}): put it in a folder and "

@@ -240,6 +240,7 @@ class Search:
             "seed": self.plan.seed if seed is None else seed,
             "stage": stage,
             "finished": datetime.now(UTC),
+            "elapsed": self.elapsed,
             **values,
         }
         if proposal.genome is not None:
@@ -316,7 +317,7 @@ class Search:
                 proposal = _proposal(row, self._redraw(row))
                 self._tell(replace(proposal, settled=settled_now), row)
         self.trial = 1 + max([-1, *recorded, *asks])
-        self.before = max([0.0, *(ask["elapsed"] for ask in asks.values())])
+        self.before = max([0.0, *(record["elapsed"] for record in [*asks.values(), *self.rows])])
         for ask in asks.values():
             if ask["trial"] in recorded or ask["settled"] == "rejected":
                 continue

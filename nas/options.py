@@ -24,7 +24,7 @@ from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, Spa
 from search_spaces.choose import Scalar
 
 if TYPE_CHECKING:
-    from nas.data import Images
+    from nas.data import Images, Progress
 
 LIMITED = ("macs", "params", "activations")
 """Costs that may have a window."""
@@ -127,7 +127,7 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value).replace("Infinity", '"inf"'))
 
 
-def plan(options: Options) -> Plan:
+def plan(options: Options, progress: Progress | None = None) -> Plan:
     """Settles the options. Raises `UsageError`, `DataError` or `SpaceError`, which name the cause."""
     import torch
 
@@ -143,11 +143,12 @@ def plan(options: Options) -> Plan:
     gpus = torch.cuda.device_count()
     if options.gpus_per_trial == 0:
         gpus = 0
-    place = data.locate(options.dataset, options.data_dir)
+    report = progress or data.silent
+    place = data.locate(options.dataset, options.data_dir, report)
     images = None
     shape, classes = (3, 32, 32), 10
     if place[0] not in ("cifar10", "digits"):
-        images = data.load(place, "train")
+        images = data.load(place, "train", report)
         shape, classes = images.shape, len(images.classes)
     preset_name, preset = _preset(space, options.preset, gpus > 0)
     space = _bind(space, preset, shape, classes)

@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     fields = {f.name for f in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(given).items() if k in fields})
     reporter = Reporter(as_json=out, quiet=given.quiet)
-    settled = plan(options)
+    settled = plan(options, reporter.loading)
     for line in header(settled):
         reporter.line(line)
     if given.dry_run:

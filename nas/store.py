@@ -66,10 +66,11 @@ TRIALS = pa.schema(
         "worker": pa.string(),
         "started": _TIME,
         "finished": _TIME,
+        "elapsed": pa.float64(),
     },
     metadata=_META,
 )
-"""One row for each trial that ran, was invalid, or repeats another."""
+"""One row for each trial that ran, was invalid, or repeats another; elapsed: seconds of search so far."""
 
 ASKS = pa.schema(
     {

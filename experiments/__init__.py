@@ -1,0 +1,1 @@
+"""Reproductions and benchmarks: short scripts over the public API, run from a checkout."""

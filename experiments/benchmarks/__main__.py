@@ -1,0 +1,44 @@
+"""`python -m experiments.benchmarks NAME`: prints ratios measured side by side, and writes a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from experiments.benchmarks import genome, search, startup
+
+BENCHMARKS = {"genome": genome, "search": search, "startup": startup}
+
+
+def main() -> int:
+    """Runs one benchmark."""
+    p = argparse.ArgumentParser(prog="python -m experiments.benchmarks", description=__doc__)
+    p.add_argument("--to", default="experiments/results/benchmarks", metavar="DIR", help="where tables go")
+    names = p.add_subparsers(dest="name", required=True)
+    for name, module in BENCHMARKS.items():
+        module.arguments(names.add_parser(name, help=(module.__doc__ or "").strip().partition("\n")[0]))
+    given = p.parse_args()
+    table = BENCHMARKS[given.name].measure(given)
+    folder = Path(given.to)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    import platform
+
+    import pyarrow as pa
+    import pyarrow.csv
+
+    from nas.progress import columns, console
+
+    shown = columns(*table[0], left=("what",))
+    for row in table:
+        shown.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    console().print(shown)
+    file = folder / f"{given.name}.csv"
+    pyarrow.csv.write_csv(pa.Table.from_pylist(table), file)
+    print(f"{platform.machine()}, Python {platform.python_version()}; wrote {file}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -46,7 +46,6 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     ranked = ranking(rows)
     random = next((r for r in ranked if by(r) == "random"), None)
     if random is not None:
-        print(
-            f"best validation accuracy {ranked[0]['val_accuracy']:.2%}, best random {random['val_accuracy']:.2%}"
-        )
+        best, other = (f"{r['val_accuracy']:.2%}" for r in (ranked[0], random))
+        print(f"best validation accuracy {best}, best random {other}")
     return table

@@ -144,7 +144,7 @@ def cycles(*lengths: int) -> Body:
 
 
 def test_known_collision() -> None:
-    """Two passes cannot tell a ring of six from two rings of three: every node looks alike from everywhere."""
+    """Two passes cannot tell a ring of six from two rings of three: all nodes look alike from everywhere."""
     assert net(cycles(6)).key == net(cycles(3, 3)).key
 
 

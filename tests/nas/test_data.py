@@ -135,7 +135,7 @@ def test_digits() -> None:
 
 
 def test_what_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match="--data-dir: .* is not a directory"):
+    with pytest.raises(DataError, match=r"--data-dir: .* is not a directory"):
         data.locate("auto", str(tmp_path / "absent"))
     with pytest.raises(DataError, match="no CIFAR-10 in"):
         data.locate("cifar10", str(tmp_path))
@@ -162,7 +162,7 @@ def test_auto_falls_back_to_digits_when_offline(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("urllib.request.OpenerDirector.open", offline)
     assert data.locate("auto", None) == ("digits", None)
-    with pytest.raises(DataError, match="cannot be downloaded .*no route.*--data-dir"):
+    with pytest.raises(DataError, match=r"cannot be downloaded .*no route.*--data-dir"):
         data.locate("cifar10", None)
 
 
@@ -174,7 +174,7 @@ def test_download_checks_what_came(tmp_path: Path) -> None:
     assert got.read_bytes() == source.read_bytes()
     assert seen[-1] == source.stat().st_size
     got.unlink()
-    with pytest.raises(DataError, match="checksum .* not used"):
+    with pytest.raises(DataError, match=r"checksum .* not used"):
         data.download(tmp_path / "cache", url=source.as_uri(), md5="0" * 32)
     assert not list((tmp_path / "cache").iterdir())
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import random
 import warnings
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -251,10 +250,10 @@ def test_a_changed_space_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
     monkeypatch.setattr("nas.driver.time.monotonic", lambda: now[0])
-    yield now
+    return now
 
 
 def test_a_time_budget_keeps_a_part_for_confirming(tmp_path: Path, clock: list[float]) -> None:

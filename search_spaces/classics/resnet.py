@@ -129,7 +129,7 @@ for _n, _depths in DEPTHS.items():
         aliases=(_row, *_pycls),
     )
 
-for _n, _where, _error in ((50, "v1", 22.9), (101, "Caffe", 21.8), (152, "v1", 21.4)):
+for _n, _where, _error in ((50, "v1", 22.85), (101, "Caffe", 21.75), (152, "v1", 21.43)):
     classic(
         f"resnet{_n}_v1",
         partial(network, "ResNet", DEPTHS[_n], partial(deeper, v1=True)),
@@ -147,14 +147,11 @@ for _n, _error in ((18, 27.94), (34, 28.54)):
         aliases=(f"plain-{_n}",),
     )
 
-for _n, _c, _d, _figure in (
-    (50, 1, 128, "error: 21.9 % (table 8)"),
-    (101, 1, 128, "accuracy: 78.8 % (torchvision)"),
-):
+for _n, _figure in ((50, "error: 21.9 % (table 8)"), (101, "accuracy: 78.8 % (torchvision)")):
     classic(
         f"wide_resnet{_n}_2",
-        partial(network, "WideResNet", DEPTHS[_n], partial(deeper, c=_c, d=_d)),
-        f"WRN-{_n}-2 (Zagoruyko & Komodakis 2016): twice as wide inside its bottlenecks.\n\n"
+        partial(network, "WideResNet", DEPTHS[_n], partial(deeper, d=128)),
+        f"WRN-{_n}-2 (Zagoruyko & Komodakis 2016, arXiv:1605.07146): twice as wide inside bottlenecks.\n\n"
         f"ImageNet top-1 {_figure}.",
         aliases=(f"WRN-{_n}-2", f"WRN-{_n}-2 (ImageNet bottleneck)"),
     )
@@ -192,7 +189,7 @@ classic(
     "resnet164",
     partial(small_network, "ResNet", 18, deeper),
     "ResNet-164 for CIFAR (He et al. 2016, arXiv:1603.05027): bottlenecks, activated after the sum.\n\n"
-    "CIFAR-10 test error: 5.93 % (table 4).",
+    "CIFAR-10 test error: 5.93 % (table 3).",
     input=(3, 32, 32),
     classes=10,
     aliases=("CIFAR ResNet-164 (bottleneck, post-act)",),

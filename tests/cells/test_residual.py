@@ -70,10 +70,11 @@ class PreActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         activated = torch.relu(self.bns[0](x))
-        y = self.convs[0](activated)
+        y: Tensor = self.convs[0](activated)
         for layer, bn in list(zip(self.convs, self.bns, strict=True))[1:]:
             y = layer(torch.relu(bn(y)))
-        return y + self.shortcut(activated if self.split == "after" else x)
+        past: Tensor = self.shortcut(activated if self.split == "after" else x)
+        return y + past
 
 
 class Dense(nn.Module):
@@ -95,7 +96,7 @@ class Halving(nn.Module):
         self.convs, self.bns = nn.ModuleList([conv(i, o, 1)]), nn.ModuleList([nn.BatchNorm2d(i)])
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.convs[0](torch.relu(self.bns[0](x)))
+        y: Tensor = self.convs[0](torch.relu(self.bns[0](x)))
         return (y[..., ::2, ::2] + y[..., 1::2, ::2] + y[..., ::2, 1::2] + y[..., 1::2, 1::2]) / 4
 
 
@@ -151,7 +152,9 @@ def compare(draw: Draw, reference: nn.Module, channels: int, *, bare: bool = Fal
     assert difference < 1e-5
 
 
-BASIC = {
+Case = tuple[Draw, Callable[[], nn.Module]]
+
+BASIC: dict[str, Case] = {
     "identity": (
         partial(basic, w=8),
         lambda: PostActivation(conv(8, 8, 3), conv(8, 8, 3), shortcut=nn.Identity()),
@@ -171,7 +174,7 @@ BASIC = {
     "plain": (partial(plain, w=12, stride=2), lambda: PostActivation(conv(8, 12, 3, 2), conv(12, 12, 3))),
 }
 
-BOTTLENECK = {
+BOTTLENECK: dict[str, Case] = {
     "identity": (
         partial(bottleneck, w=8, w_b=4),
         lambda: PostActivation(conv(8, 4, 1), conv(4, 4, 3), conv(4, 8, 1), shortcut=nn.Identity()),
@@ -220,7 +223,7 @@ BOTTLENECK = {
     ),
 }
 
-PREACT = {
+PREACT: dict[str, Case] = {
     "identity": (partial(preact_basic, w=8), lambda: PreActivation(conv(8, 8, 3), conv(8, 8, 3))),
     "first": (
         partial(preact_basic, w=8, first=True),
@@ -248,7 +251,7 @@ PREACT = {
     ),
 }
 
-DENSE = {
+DENSE: dict[str, tuple[Draw, Callable[[], nn.Module], bool]] = {
     "bottleneck layer": (partial(dense_layer, k=3), lambda: Dense(conv(8, 12, 1), conv(12, 3, 3)), False),
     "layer": (partial(dense_layer, k=3, b=False), lambda: Dense(conv(8, 3, 3)), True),
     "transition": (partial(transition, theta=0.5), lambda: Halving(8, 4), True),

@@ -7,6 +7,7 @@ names are node path + parameter name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cells.forward import forward_lines
@@ -134,7 +135,7 @@ def _derive(
             return name
     for name, param, known in params:
         pairs = list(zip(values, known, strict=True))
-        if not all(isinstance(v, int) and isinstance(k, int) and v > 0 and k > 0 for v, k in pairs):
+        if not all(isinstance(v, int) and isinstance(k, int) and v >= 0 and k > 0 for v, k in pairs):
             continue
         numbers = [(v, k) for v, k in pairs if isinstance(v, int) and isinstance(k, int)]
         if role == "padding" and param == "kernel_size" and all(v == k // 2 for v, k in numbers):
@@ -222,12 +223,39 @@ def _construct(part: Part, number: object, indent: int) -> list[str]:
             else:
                 loop = ["*[", *("    " + line for line in loop), "]"]
             entries.append(loop)
+        elif (steps := _steps(inner[index:])) is not None:
+            text, count = steps
+            entries.append([f"*[{text} for i in range({count})]"])
+            run = index + count
         else:
             entries.append(inner[index])
         index = run
     if not part.sequential:
         return _listed(name, entries, indent, "([", "])")
     return _listed(name, entries, indent, "(", ")")
+
+
+_NUMBER = re.compile(r"(?:(?<=[(=])|(?<=, ))\d+(?=[,)])")  # an argument that is an integer
+
+
+def _steps(entries: list[list[str]]) -> tuple[str, int] | None:
+    """Three or more calls in front whose numbers go up by equal steps: their text in `i`, and how many."""
+    first = entries[0][0]
+    rows: list[list[int]] = []
+    for text, *more in entries:
+        row = [int(number) for number in _NUMBER.findall(text)]
+        if more or " for " in text or _NUMBER.sub("", text) != _NUMBER.sub("", first):
+            break
+        if len(rows) > 1 and any(a - b != b - c for a, b, c in zip(row, *rows[:-3:-1], strict=True)):
+            break
+        rows.append(row)
+    if len(rows) < 3:
+        return None
+    terms = iter(
+        f"{a} {'+' if b > a else '-'} {abs(b - a)} * i" if a != b else str(a)
+        for a, b in zip(rows[0], rows[1], strict=True)
+    )
+    return _NUMBER.sub(lambda _: next(terms), first), len(rows)
 
 
 def _listed(name: str, entries: list[list[str]], indent: int, opening: str, closing: str) -> list[str]:

@@ -133,7 +133,7 @@ def infer(genome: Genome, *, aux: bool = False) -> Costs:
     )
 
 
-_PASSIVE = ("avg_pool", "max_pool", "identity")
+_PASSIVE = ("avg_pool", "max_pool", "identity", "pad_channels")
 
 
 def residual_norms(genome: Genome) -> list[str]:

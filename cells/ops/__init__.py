@@ -5,6 +5,7 @@ from cells.ops.conv import Conv, Depthwise, Linear
 from cells.ops.merge import Add, Concat, Mul
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
 from cells.ops.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from cells.ops.widen import PadChannels
 
 __all__ = [
     "OPS",
@@ -30,6 +31,7 @@ __all__ = [
     "MaxPool",
     "Mul",
     "Op",
+    "PadChannels",
     "Shape",
     "Size",
     "Window",

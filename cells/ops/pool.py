@@ -27,6 +27,8 @@ class _Pool(Op):
     kernel: Size = 2
     stride: Size = 2
     padding: Size = 0
+    ceil: bool = False
+    """Whether a last window may reach beyond the padding (as in Caffe), if it starts before it."""
 
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride))
@@ -38,7 +40,13 @@ class _Pool(Op):
             raise Invalid(f"{self.name}: kernel and stride must be positive, padding not negative")
         if 2 * ph > kh or 2 * pw > kw:
             raise Invalid(f"{self.name}: padding {self.padding} is more than half of kernel {self.kernel}")
-        return (channels, slide(height, kh, sh, ph, self.name), slide(width, kw, sw, pw, self.name))
+        return (channels, self._slide(height, kh, sh, ph), self._slide(width, kw, sw, pw))
+
+    def _slide(self, extent: int, window: int, stride: int, padding: int) -> int:
+        """Output positions along one side."""
+        count = slide(extent, window, stride, padding, self.name)
+        covered = (count - 1) * stride + window == extent + 2 * padding
+        return count + (self.ceil and not covered and count * stride < extent + padding)
 
     def channels(self, *inputs: Shape) -> Channels:
         return "keep"
@@ -49,10 +57,12 @@ class _Pool(Op):
             Arg("kernel_size", square(pair(self.kernel))),
             Arg("stride", square(pair(self.stride)), square(pair(self.kernel))),
             Arg("padding", square(pair(self.padding)), 0),
+            Arg("ceil_mode", self.ceil, False),
         )
 
     def identity(self, *inputs: Shape) -> tuple[object, ...]:
-        return (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        ceil = ("ceil",) if self.ceil else ()
+        return (self.name, pair(self.kernel), pair(self.stride), pair(self.padding), *ceil)
 
 
 @op("max_pool")

@@ -1,5 +1,5 @@
 """Hand-designed networks as genomes. A new family is one file and one import line here."""
 
-from search_spaces.classics import regnet
+from search_spaces.classics import densenet, preact, regnet, resnet, resnext, senet
 
-__all__ = ["regnet"]
+__all__ = ["densenet", "preact", "regnet", "resnet", "resnext", "senet"]

@@ -1,10 +1,25 @@
 """The table of operations. A new op is one file and one import line here."""
 
+from cells.ops.attention import Attention, SpaceToDepth, SpatialGate, Unwindow, WindowAttention, Windows
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
 from cells.ops.conv import Conv, Depthwise, Linear
 from cells.ops.merge import Add, Concat, Mul
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
 from cells.ops.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from cells.ops.token import (
+    Affine,
+    ClassToken,
+    GlobalResponseNorm,
+    LayerNorm,
+    LayerNorm2d,
+    LayerScale,
+    MeanTokens,
+    Position,
+    Take,
+    Tokens,
+    ToMap,
+    Transpose,
+)
 
 __all__ = [
     "OPS",
@@ -12,10 +27,13 @@ __all__ = [
     "SIGMOID",
     "Activation",
     "Add",
+    "Affine",
     "Arg",
+    "Attention",
     "AvgPool",
     "BatchNorm",
     "Call",
+    "ClassToken",
     "Concat",
     "Conv",
     "Depthwise",
@@ -23,16 +41,31 @@ __all__ = [
     "Facts",
     "Flatten",
     "GlobalPool",
+    "GlobalResponseNorm",
     "Identity",
     "Input",
     "Invalid",
+    "LayerNorm",
+    "LayerNorm2d",
+    "LayerScale",
     "Linear",
     "MaxPool",
+    "MeanTokens",
     "Mul",
     "Op",
+    "Position",
     "Shape",
     "Size",
+    "SpaceToDepth",
+    "SpatialGate",
+    "Take",
+    "ToMap",
+    "Tokens",
+    "Transpose",
+    "Unwindow",
     "Window",
+    "WindowAttention",
+    "Windows",
     "Zero",
     "check",
     "facts",

@@ -229,7 +229,7 @@ class WindowAttention(nn.Module):
         offset = steps[:, None] - steps + window - 1
         index = offset[:, None, :, None] * (2 * window - 1) + offset[None, :, None, :]
         self.register_buffer("index", index.reshape(window**2, window**2), persistent=False)
-        # The last `shift` rows and columns came around the edge: they and the others are no neighbours.
+        # The last rows and columns came around the edge: they and the others are no neighbours.
         rows, columns = (
             torch.arange(count * window).reshape(count, window) >= count * window - step
             for count, step in zip(grid, shift)

@@ -63,12 +63,8 @@ for _size, _patch, _layers, _c, _figure in (
     classic(
         f"mixer_{_size}{_patch}_224",
         partial(mixer, patch=_patch, layers=_layers, c=_c),
-        f"MLP-Mixer-{_size.upper()}/{_patch} (Tolstikhin et al. 2021): MLPs in turn across tokens and channels."
-        + (
-            f"\n\nImageNet top-1 {_figure} without further data (arXiv:2105.01601, table 3)."
-            if _figure
-            else ""
-        ),
+        f"Mixer-{_size.upper()}/{_patch} (Tolstikhin et al. 2021): MLPs in turn across tokens and channels."
+        + (f"\n\nImageNet top-1 {_figure}, no further data (arXiv:2105.01601, table 3)." if _figure else ""),
         aliases=(f"MLP-Mixer-{_size.upper()}/{_patch}",),
     )
 

@@ -1,25 +1,14 @@
 """The table of operations. A new op is one file and one import line here."""
 
-from cells.ops.attention import Attention, SpaceToDepth, SpatialGate, Unwindow, WindowAttention, Windows
+from cells.ops.attention import Attention, SpatialGate
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
 from cells.ops.conv import Conv, Depthwise, Linear
+from cells.ops.layer import Affine, GlobalResponseNorm, LayerNorm, LayerNorm2d, LayerScale
 from cells.ops.merge import Add, Concat, Mul
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
 from cells.ops.pool import AvgPool, Flatten, GlobalPool, MaxPool
-from cells.ops.token import (
-    Affine,
-    ClassToken,
-    GlobalResponseNorm,
-    LayerNorm,
-    LayerNorm2d,
-    LayerScale,
-    MeanTokens,
-    Position,
-    Take,
-    Tokens,
-    ToMap,
-    Transpose,
-)
+from cells.ops.token import ClassToken, MeanTokens, Position, Take, Tokens, ToMap, Transpose
+from cells.ops.window import SpaceToDepth, Unwindow, WindowAttention, Windows
 
 __all__ = [
     "OPS",

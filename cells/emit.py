@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from cells.forward import forward_lines
 from cells.genome import Genome
+from cells.ops import Shape
 from cells.scopes import BlockClass, Part, Scope, Structure, is_number
 
 WIDTH = 100
@@ -37,20 +38,22 @@ def emit(genome: Genome, *, name: str | None = None, doc: str = "") -> str:
     classes = _classify(structure)
     for made in classes:
         _write_class(structure, made)
-    helpers = {
-        source: None
-        for index in structure.root.nodes
-        if (source := genome.nodes[index].op.definition().strip())
-    }
+    helpers = _helpers(structure)
     head = f'"""{doc.strip()}\n"""\n\n' if "\n" in doc.strip() else f'"""{doc.strip()}"""\n\n' if doc else ""
     imports = "import torch\nfrom torch import Tensor, nn\n"
     return head + imports + "".join(f"\n\n{text}\n" for text in [*helpers, *(c.source for c in classes)])
 
 
+def _helpers(structure: Structure) -> list[str]:
+    """The classes that ops define, each once."""
+    ops = [structure.genome.nodes[index].op for index in structure.root.nodes]
+    return list(dict.fromkeys(source for op in ops if (source := op.definition().strip())))
+
+
 def _classify(structure: Structure) -> list[BlockClass]:
     """Groups blocks into classes, inner ones first, and settles each class's arguments."""
     classes: list[BlockClass] = []
-    taken = {"Tensor"}
+    taken = {"Tensor", *re.findall(r"^class (\w+)", "\n".join(_helpers(structure)), re.MULTILINE)}
     waiting = structure.blocks()
     while waiting:
         # A block is ready when all blocks inside it have classes; equal ones become ready together.
@@ -108,10 +111,15 @@ def _columns(structure: Structure, made: BlockClass) -> list[tuple[str, tuple[ob
     return [(column[0][0], tuple(value for _, value in column)) for column in zip(*rows, strict=True)]
 
 
+def _width(shape: Shape) -> int:
+    """Channels: first in a feature map (C, H, W), last in tokens and vectors."""
+    return shape[0] if len(shape) == 3 else shape[-1]
+
+
 def _params(structure: Structure, made: BlockClass) -> list[tuple[str, str, tuple[object, ...]]]:
     columns = [(role, values) for role, values in _columns(structure, made) if len(set(values)) > 1]
-    ins = tuple(structure.shapes[structure.slots(s)[0]][0] for s in made.scopes)
-    outs = tuple(structure.shapes[structure.writes(s.nodes)[0]][0] for s in made.scopes)
+    ins = tuple(_width(structure.shapes[structure.slots(s)[0]]) for s in made.scopes)
+    outs = tuple(_width(structure.shapes[structure.writes(s.nodes)[0]]) for s in made.scopes)
     widths = [values for role, values in columns if _role(role) == "width"]
     params: list[tuple[str, str, tuple[object, ...]]] = []
     if ins == outs and ins in widths:

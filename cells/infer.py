@@ -116,7 +116,8 @@ def infer(genome: Genome, *, aux: bool = False) -> Costs:
         # A gate (a 1x1 map that scales a larger one) is no part of the path through the network.
         followed = [i for i in inputs if shapes[i][1:] == shape[1:]] if type(op) is Mul else inputs
         depth = depths[index] = max([depths[i] for i in followed]) + op.weighted
-        sight = sights[index] = _look([sights[i] for i in inputs], op.window())
+        sight = _look([sights[i] for i in inputs], op.window())
+        sights[index] = sight = sight._replace(context=sight.context or op.context)
         layers.append(
             Layer(index, shape, fact.params, fact.macs, fact.activations, depth, sight.field, sight.jump)
         )

@@ -1,11 +1,15 @@
 """The table of operations. A new op is one file and one import line here."""
 
+from cells.ops.attention import Attention, SpatialGate
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
 from cells.ops.conv import Conv, Depthwise, Linear
+from cells.ops.layer import Affine, GlobalResponseNorm, LayerNorm, LayerNorm2d, LayerScale
 from cells.ops.merge import Add, Concat, Mul
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
 from cells.ops.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from cells.ops.token import ClassToken, MeanTokens, Position, Take, Tokens, ToMap, Transpose
 from cells.ops.widen import PadChannels
+from cells.ops.window import SpaceToDepth, Unwindow, WindowAttention, Windows
 
 __all__ = [
     "OPS",
@@ -13,10 +17,13 @@ __all__ = [
     "SIGMOID",
     "Activation",
     "Add",
+    "Affine",
     "Arg",
+    "Attention",
     "AvgPool",
     "BatchNorm",
     "Call",
+    "ClassToken",
     "Concat",
     "Conv",
     "Depthwise",
@@ -24,17 +31,32 @@ __all__ = [
     "Facts",
     "Flatten",
     "GlobalPool",
+    "GlobalResponseNorm",
     "Identity",
     "Input",
     "Invalid",
+    "LayerNorm",
+    "LayerNorm2d",
+    "LayerScale",
     "Linear",
     "MaxPool",
+    "MeanTokens",
     "Mul",
     "Op",
     "PadChannels",
+    "Position",
     "Shape",
     "Size",
+    "SpaceToDepth",
+    "SpatialGate",
+    "Take",
+    "ToMap",
+    "Tokens",
+    "Transpose",
+    "Unwindow",
     "Window",
+    "WindowAttention",
+    "Windows",
     "Zero",
     "check",
     "facts",

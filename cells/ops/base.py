@@ -94,6 +94,8 @@ class Op:
     conv: ClassVar[bool] = False
     """Its output elements count as activations (Radosavovic et al. 2020, section 3.1)."""
     norm: ClassVar[bool] = False
+    context: ClassVar[bool] = False
+    """Lets positions see others all over the map without being one summary of it (attention, for one)."""
 
     def shape(self, *inputs: Shape) -> Shape:
         """The output's shape. Raises `Invalid` when the op cannot take these inputs."""
@@ -178,6 +180,16 @@ def slide(extent: int, window: int, stride: int, padding: int, who: str) -> int:
     if extent + 2 * padding < window:
         raise Invalid(f"{who}: a window of {window} does not fit an input of {extent} padded by {padding}")
     return (extent + 2 * padding - window) // stride + 1
+
+
+def operand(text: str) -> str:
+    """An expression that a method can follow: in parentheses where it holds an operator."""
+    level = 0
+    for character in text:
+        level += (character in "([") - (character in ")]")
+        if character == " " and level == 0:
+            return f"({text})"
+    return text
 
 
 @cache

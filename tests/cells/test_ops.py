@@ -10,16 +10,24 @@ import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from cells.emit import emit
 from cells.genome import Genome
 from cells.infer import infer
-from cells.ops import OPS, Concat, Conv, Dropout, Flatten, Invalid, Op, facts, op
+from cells.ops import OPS, Concat, Conv, Dropout, Flatten, Invalid, Linear, Op, Tokens, Windows, facts, op
 from cells.sketch import Sketch
 from nas.build import build, module_from_source
 
-PRELUDES: list[tuple[Op, ...]] = [(), (Flatten(),)]
+PRELUDES: list[tuple[Op, ...]] = [
+    (),
+    (Flatten(),),
+    (Tokens(),),
+    (Tokens(), Linear(24)),
+    (Windows(2),),
+    (Windows(2), Linear(24)),
+]
 """Ways from an image to shapes that some ops want."""
 
 
@@ -52,12 +60,15 @@ def uses(draw: st.DrawFn, name: str) -> Genome:
     made = cls(**{f.name: draw(values(hints[f.name])) for f in dataclasses.fields(cls)})
     size = st.sampled_from([1, 2, 4, 5, 7, 8])
     s = Sketch((draw(st.sampled_from([1, 2, 4, 8, 12])), draw(size), draw(size)))
-    x = s.input
     count = draw(st.integers(1, 3)) if cls.arity is None else cls.arity
+    first = draw(st.integers(0, len(PRELUDES) - 1))
     try:
-        for i, step in enumerate(draw(st.sampled_from(PRELUDES))):
-            x = s.add(f"prelude{i}", step, x)
-        return s.genome(s.add("op", made, *[x] * count))
+        inputs = [s.input]
+        for i, step in enumerate(PRELUDES[first]):
+            inputs[0] = s.add(f"prelude{i}", step, inputs[0])
+        # Further inputs are the first again, or the image.
+        inputs += [draw(st.sampled_from([inputs[0], s.input])) for _ in range(count - 1)]
+        return s.genome(s.add("op", made, *inputs))
     except Invalid:
         assume(False)
         raise AssertionError from None
@@ -81,7 +92,8 @@ def test_op_keeps_its_word(name: str) -> None:
         names = {f"op.{n}": shape for n, shape in OPS[name].weights(*_as_use(genome)).items()}
         built = {n: tuple(p.shape) for n, p in module.named_parameters() if n.startswith("op.")}
         assert built == names
-        with FlopCounterMode(display=False) as counter:
+        # The counter sees the products of attention only when they are written out.
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             y = module(torch.randn(2, *genome.input))
         assert tuple(y.shape) == (2, *costs.output)
         assert counter.get_total_flops() == 2 * costs.flops

@@ -16,7 +16,9 @@ from cells.scopes import BlockClass, Part, Scope, Structure, is_number
 WIDTH = 100
 """Longest line."""
 
-_CHANNELS = frozenset(("in_channels", "out_channels", "num_features", "in_features", "out_features", "width"))
+_CHANNELS = frozenset(
+    "in_channels out_channels num_features num_channels in_features out_features width".split()
+)
 _FOLLOWING = _CHANNELS | {"groups"}  # what may be written as a multiple or a fraction of a width
 _SHORT = {"in_features": "in_features", "out_features": "out_features"}
 

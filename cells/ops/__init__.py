@@ -2,15 +2,20 @@
 
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
 from cells.ops.conv import Conv, Depthwise, Linear
+from cells.ops.lenet import RBF, ScaledTanh, Select
 from cells.ops.merge import Add, Concat, Mul
-from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
-from cells.ops.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from cells.ops.norm import LRN, GroupNorm, InstanceNorm
+from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Scale, Zero
+from cells.ops.pool import AdaptivePool, AvgPool, Flatten, GlobalPool, MaxPool
 
 __all__ = [
+    "LRN",
     "OPS",
+    "RBF",
     "RELU",
     "SIGMOID",
     "Activation",
+    "AdaptivePool",
     "Add",
     "Arg",
     "AvgPool",
@@ -23,13 +28,18 @@ __all__ = [
     "Facts",
     "Flatten",
     "GlobalPool",
+    "GroupNorm",
     "Identity",
     "Input",
+    "InstanceNorm",
     "Invalid",
     "Linear",
     "MaxPool",
     "Mul",
     "Op",
+    "Scale",
+    "ScaledTanh",
+    "Select",
     "Shape",
     "Size",
     "Window",

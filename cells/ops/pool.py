@@ -27,6 +27,7 @@ class _Pool(Op):
     kernel: Size = 2
     stride: Size = 2
     padding: Size = 0
+    ceil: bool = False
 
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride))
@@ -38,7 +39,14 @@ class _Pool(Op):
             raise Invalid(f"{self.name}: kernel and stride must be positive, padding not negative")
         if 2 * ph > kh or 2 * pw > kw:
             raise Invalid(f"{self.name}: padding {self.padding} is more than half of kernel {self.kernel}")
-        return (channels, slide(height, kh, sh, ph, self.name), slide(width, kw, sw, pw, self.name))
+        return (channels, self.positions(height, kh, sh, ph), self.positions(width, kw, sw, pw))
+
+    def positions(self, extent: int, kernel: int, stride: int, padding: int) -> int:
+        """Windows along one side. With `ceil` the last may reach beyond the padded map it begins in."""
+        count = -(-(extent + 2 * padding - kernel) // stride) + 1
+        if not self.ceil or count < 1:
+            return slide(extent, kernel, stride, padding, self.name)
+        return count if (count - 1) * stride < extent + padding else count - 1
 
     def channels(self, *inputs: Shape) -> Channels:
         return "keep"
@@ -49,10 +57,14 @@ class _Pool(Op):
             Arg("kernel_size", square(pair(self.kernel))),
             Arg("stride", square(pair(self.stride)), square(pair(self.kernel))),
             Arg("padding", square(pair(self.padding)), 0),
+            Arg("ceil_mode", self.ceil, False),
         )
 
     def identity(self, *inputs: Shape) -> tuple[object, ...]:
-        return (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        sides = zip(inputs[0][1:], pair(self.kernel), pair(self.stride), pair(self.padding), strict=True)
+        clipped = self.ceil and any((n + 2 * p - k) % s for n, k, s, p in sides)
+        plain = (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        return (*plain, "ceil") if clipped else plain
 
 
 @op("max_pool")
@@ -95,6 +107,31 @@ class GlobalPool(Op):
 
     def module(self, *inputs: Shape) -> Call:
         return Call("nn.AdaptiveAvgPool2d", (Arg("output_size", 1),))
+
+
+@op("adaptive_pool")
+@dataclass(frozen=True)
+class AdaptivePool(Op):
+    """The means of `out` x `out` windows that cover the map, whatever its extent."""
+
+    out: Size
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if min(pair(self.out)) < 1:
+            raise Invalid(f"adaptive_pool: {self.out} positions")
+        return (feature_map(inputs[0], self.name)[0], *pair(self.out))
+
+    def window(self) -> None:
+        return None
+
+    def channels(self, *inputs: Shape) -> Channels:
+        return "keep"
+
+    def identity(self, *inputs: Shape) -> tuple[object, ...]:
+        return (GlobalPool.name,) if pair(self.out) == (1, 1) else (self.name, pair(self.out))
+
+    def module(self, *inputs: Shape) -> Call:
+        return Call("nn.AdaptiveAvgPool2d", (Arg("output_size", square(pair(self.out))),))
 
 
 @op("flatten")

@@ -14,6 +14,12 @@ NEIGHBOURS = LRN(5, 5e-4, 0.75, 2.0)
 """Section 3.3: n = 5, alpha = 1e-4 (of a sum, where the op takes a mean), beta = 0.75, k = 2."""
 
 
+OVERLAPPING = MaxPool(3, 2)
+"""Section 3.4: windows of 3 at a distance of 2."""
+FIRST = Conv(64, 11, 4, 2)
+"""The first convolution of the one tower."""
+
+
 def alexnet(*, input: Shape, classes: int, groups: int = 2) -> Genome:
     """The network of 2012: local response normalisation and overlapping pools.
 
@@ -22,13 +28,13 @@ def alexnet(*, input: Shape, classes: int, groups: int = 2) -> Genome:
     """
     s = Sketch(input, "AlexNet")
     x = PLAIN(s, s.input, "conv1", Conv(96, 11, 4, 0))
-    x = s.chain(x, norm1=NEIGHBOURS, pool1=MaxPool(3, 2))
+    x = s.chain(x, norm1=NEIGHBOURS, pool1=OVERLAPPING)
     x = PLAIN(s, x, "conv2", Conv(256, 5, groups=groups))
-    x = s.chain(x, norm2=NEIGHBOURS, pool2=MaxPool(3, 2))
+    x = s.chain(x, norm2=NEIGHBOURS, pool2=OVERLAPPING)
     x = PLAIN(s, x, "conv3", Conv(384, 3))
     x = PLAIN(s, x, "conv4", Conv(384, 3, groups=groups))
     x = PLAIN(s, x, "conv5", Conv(256, 3, groups=groups))
-    x = s.chain(x, pool5=MaxPool(3, 2))
+    x = s.chain(x, pool5=OVERLAPPING)
     return s.genome(fully_connected(s, x, "classifier", classes, 4096, 4096))
 
 
@@ -37,8 +43,8 @@ def one_tower(
     input: Shape,
     classes: int,
     unit: Unit = PLAIN,
-    first: Conv = Conv(64, 11, 4, 2),
-    pool: Op = MaxPool(3, 2),
+    first: Conv = FIRST,
+    pool: Op = OVERLAPPING,
     widths: tuple[int, ...] = (4096, 4096),
 ) -> Genome:
     """The network of "One weird trick for parallelizing CNNs" (Krizhevsky 2014, arXiv:1404.5997).
@@ -73,7 +79,7 @@ def zfnet(*, input: Shape, classes: int, widths: tuple[int, int, int] = (384, 38
     x = s.chain(x, pool2=MaxPool(3, 2, 1), norm2=NEIGHBOURS)
     for number, width in enumerate(widths, 3):
         x = PLAIN(s, x, f"conv{number}", Conv(width, 3))
-    x = s.chain(x, pool5=MaxPool(3, 2))
+    x = s.chain(x, pool5=OVERLAPPING)
     return s.genome(fully_connected(s, x, "classifier", classes, 4096, 4096))
 
 
@@ -86,12 +92,12 @@ classic(
 
     ImageNet top-1 accuracy 56.5% (torchvision 0.28.0 alexnet, IMAGENET1K_V1).
     """,
-    aliases=("AlexNet", "alexnet_one_tower", "AlexNet (one-tower, torchvision)", "AlexNet (one-tower) @227"),
+    aliases=("alexnet_one_tower", "AlexNet (one-tower, torchvision)", "AlexNet (one-tower) @227"),
 )
 classic(
     "alexnet_bn",
     partial(one_tower, unit=Unit(norm=BatchNorm())),
-    "AlexNet in one tower with batch norm (Ioffe & Szegedy 2015) behind every convolution, in place of a bias.",
+    "AlexNet in one tower with batch norm (Ioffe & Szegedy 2015) in the place of the convolutions' biases.",
 )
 classic(
     "alexnet_two_tower",

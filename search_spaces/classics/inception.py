@@ -1,4 +1,4 @@
-"""Inception v3 (arXiv:1512.00567), v4 and Inception-ResNet v1 and v2 (Szegedy et al. 2016, arXiv:1602.07261)."""
+"""Inception v3 (Szegedy et al. 2015, arXiv:1512.00567), v4 and Inception-ResNet (2016, arXiv:1602.07261)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def inception_v4(*, input: Shape, classes: int) -> Genome:
     x = parallel(s, x, "mixed3", "StemA", UNIT, pool=[HALF], branch3x3=[Conv(96, 3, 2, 0)])
     last = Conv(96, 3, padding=0)
     seven = (Conv(64, (1, 7)), Conv(64, (7, 1)))
-    x = parallel(s, x, "mixed4", "StemB", UNIT, branch3x3=[Conv(64), last], branch7x7=[Conv(64), *seven, last])
+    x = parallel(
+        s, x, "mixed4", "StemB", UNIT, branch3x3=[Conv(64), last], branch7x7=[Conv(64), *seven, last]
+    )
     x = parallel(s, x, "mixed5", "StemC", UNIT, branch3x3=[Conv(192, 3, 2, 0)], pool=[HALF])
     for j in range(4):
         x = inception_a(s, x, f"inception_a.{j}", 96, 64, 96, 64, 96, 96, unit=UNIT)
@@ -184,7 +186,7 @@ _299 = (3, 299, 299)
 classic(
     "inception_v3",
     inception_v3,
-    """Inception v3 (Szegedy et al. 2015): 7x7 and 3x3 filters factorised, extents reduced without bottlenecks.
+    """Inception v3 (Szegedy et al. 2015): large filters factorised, extents halved without bottlenecks.
 
     ImageNet top-1 error 21.2% for one crop (the paper, table 3).
     """,

@@ -64,7 +64,9 @@ classic(
     f"NIN (Lin et al. 2013) for ImageNet, as in Caffe's model zoo: {_WHAT}.",
     aliases=("NIN", "nin_imagenet", "NIN ImageNet @224", "NIN ImageNet @227"),
 )
-classic("nin_bn", partial(imagenet, unit=_BN), f"NIN (Lin et al. 2013) for ImageNet with batch norm: {_WHAT}.")
+classic(
+    "nin_bn", partial(imagenet, unit=_BN), f"NIN (Lin et al. 2013) for ImageNet with batch norm: {_WHAT}."
+)
 classic(
     "nin_cifar10",
     cifar,

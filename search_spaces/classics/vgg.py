@@ -48,7 +48,6 @@ LAYERS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2,
 """Convolutions per stage of configurations A, B, D and E by depth."""
 
 
-
 def cnn_m(*, input: Shape, classes: int) -> Genome:
     """CNN-M of Chatfield et al. 2014 (arXiv:1405.3531), table 1: five convolutions, between ZFNet and VGG."""
     s = Sketch(input, "CNNM")
@@ -72,7 +71,7 @@ for _depth, _layers in LAYERS.items():
     classic(
         f"vgg{_depth}",
         partial(vgg, layers=_layers),
-        f"""VGG-{_depth} (Simonyan & Zisserman 2014), configuration {_letter}: only 3x3 convolutions, stacked deep.
+        f"""VGG-{_depth} (Simonyan & Zisserman 2014), configuration {_letter}: only 3x3 filters, stacked deep.
 
         ImageNet top-1 error {_ERROR[_depth]}% at a single scale of 256 (the paper, table 3).
         """,

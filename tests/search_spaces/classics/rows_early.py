@@ -1,6 +1,6 @@
 """Rows of the reference table that the early networks are compared with."""
 
-ROWS = {
+ROWS: dict[str, str] = {
     "LeNet-5 (modern dense C3)": "lenet5",
     "LeNet-5 (C5 as conv)": "lenet5_c5conv",
     "LeNet (Caffe MNIST)": "lenet_caffe",
@@ -29,4 +29,25 @@ ROWS = {
     "Inception-ResNet-v1 (5A/10B/6C, plain fc)": "inception_resnet_v1_6c",
 }
 
-DIFFERENT: dict[str, tuple[str, str]] = {}
+DIFFERENT: dict[str, tuple[str, str]] = {
+    "GoogLeNet-BN (torchvision, aux heads in params)": (
+        "googlenet",
+        "the row's parameters count both auxiliary heads: infer(aux=True) gives its 13,004,888",
+    ),
+    "Inception-v3 (aux head in params)": (
+        "inception_v3",
+        "the row's parameters count the auxiliary head: infer(aux=True) gives its 27,161,264",
+    ),
+    "Inception-ResNet-v1 (FaceNet port)": (
+        "inception_resnet_v1_6c",
+        "the port has a layer of 512 with batch norm for face embeddings in front of the classifier",
+    ),
+    "Inception module toy (naive, seed lecture)": (
+        "inception_module_naive",
+        "the row has multiply-adds only, 854,196,224, and they are equal; it has no classes",
+    ),
+    "Inception module toy (bottleneck, seed lecture)": (
+        "inception_module",
+        "the row has multiply-adds only, 271,351,808, and they are equal; it has no classes",
+    ),
+}

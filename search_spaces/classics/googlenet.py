@@ -17,6 +17,7 @@ from cells.ops import (
     Dropout,
     Flatten,
     GlobalPool,
+    Invalid,
     Linear,
     MaxPool,
     Op,
@@ -51,6 +52,14 @@ def auxiliary(s: Sketch, x: Value, name: str, classes: int, unit: Unit, pool: Op
         )
 
 
+def _fits(op: Op, x: Value) -> bool:
+    try:
+        op.shape(x.shape)
+    except Invalid:
+        return False
+    return True
+
+
 def googlenet(
     *,
     input: Shape,
@@ -63,6 +72,8 @@ def googlenet(
     p: float = 0.4,
 ) -> Genome:
     """Table 1: a stem, nine inception modules, and auxiliary classifiers on 4a and 4d.
+
+    Those are drawn where their pool fits: AvgPool(5, 3) from a map of 5x5 on, an input of about 80 pixels.
 
     Args:
         lrn: local response normalisation in the stem.
@@ -83,7 +94,7 @@ def googlenet(
         x = s.add(f"pool{i - 1}", pool, x)
         for j, widths in enumerate(modules):
             x = inception(s, x, f"inception{i}.{j}", *widths, unit=unit, kernel=kernel)
-            if i == 4 and j in (0, 3):
+            if i == 4 and j in (0, 3) and _fits(aux_pool, x):
                 aux.append(auxiliary(s, x, f"aux{len(aux) + 1}", classes, unit, aux_pool))
     with s.block("head", "Head"):
         x = s.chain(x, pool=GlobalPool(), flatten=Flatten(), drop=Dropout(p), fc=Linear(classes))

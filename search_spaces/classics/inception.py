@@ -34,7 +34,10 @@ def _head(s: Sketch, x: Value, classes: int, p: float) -> Value:
 
 
 def inception_v3(*, input: Shape, classes: int) -> Genome:
-    """Table 1 as released: three kinds of modules for three extents, an auxiliary head on the 17x17 map."""
+    """Table 1 as released: three kinds of modules for three extents, an auxiliary head on the 17x17 map.
+
+    The head is left out on smaller maps, inputs below 299 pixels or so, which its 5x5 does not fit.
+    """
     s = Sketch(input, "InceptionV3")
     pool = AvgPool(3, 1, 1, count_include_pad=True)
     x = run(s, s.input, "stem", UNIT, *WIDE_STEM, HALF)
@@ -43,14 +46,16 @@ def inception_v3(*, input: Shape, classes: int) -> Genome:
     x = reduction_a(s, x, "mixed6.0", 64, 96, 96, 384, unit=UNIT)
     for j, n in enumerate((128, 160, 160, 192), 1):
         x = inception_b(s, x, f"mixed6.{j}", 192, (n, n, 192), (n, n, n, n, 192), 192, unit=UNIT, pool=pool)
-    with s.block("aux", "Auxiliary"):
-        y = run(s, x, "convs", UNIT, AvgPool(5, 3), Conv(128), Conv(768, 5, padding=0))
-        y = s.chain(y, pool=GlobalPool(), flatten=Flatten(), fc=Linear(classes))
+    aux: tuple[Value, ...] = ()
+    if min(x.shape[1:]) >= 17:
+        with s.block("aux", "Auxiliary"):
+            y = run(s, x, "convs", UNIT, AvgPool(5, 3), Conv(128), Conv(768, 5, padding=0))
+            aux = (s.chain(y, pool=GlobalPool(), flatten=Flatten(), fc=Linear(classes)),)
     x = reduction_b(s, x, "mixed7.0", 192, 320, 192, 192, unit=UNIT)
     for j in (1, 2):
         deep = (Conv(448), Conv(384, 3))
         x = inception_c(s, x, f"mixed7.{j}", 320, 384, 384, deep, 192, unit=UNIT, pool=pool)
-    return s.genome(_head(s, x, classes, 0.5), aux=(y,))
+    return s.genome(_head(s, x, classes, 0.5), aux=aux)
 
 
 def inception_v4(*, input: Shape, classes: int) -> Genome:

@@ -330,6 +330,13 @@ def test_auxiliary_heads() -> None:
     same(head(512), s.genome(auxiliary(s, s.input, "aux", 5, PLAIN, AUX_POOL)))
 
 
+def test_auxiliary_heads_are_left_out_where_they_do_not_fit() -> None:
+    for name, sides in {"googlenet_paper": (64, 96), "inception_v3": (224, 299)}.items():
+        small, large = (drawn(name, input=(3, side, side)) for side in sides)
+        assert not small.aux
+        assert large.aux
+
+
 AUX = {
     "googlenet": 13_004_888,  # torchvision 0.28.0, heads included
     "inception_v3": 27_161_264,  # torchvision 0.28.0, head included

@@ -82,5 +82,7 @@ class RBF(nn.Module):
         self.register_buffer("codes", 2.0 * bits - 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        return -(x[:, None] - self.codes).square().sum(2)
+        # |x - c|^2 = |x|^2 - 2 xc + |c|^2, and |c|^2 is the number of inputs
+        products = nn.functional.linear(x, self.codes)
+        return 2 * products - x.square().sum(1, keepdim=True) - self.codes.shape[1]
 '''

@@ -42,12 +42,4 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         "inception_resnet_v1_6c",
         "the port has a layer of 512 with batch norm for face embeddings in front of the classifier",
     ),
-    "Inception module toy (naive, seed lecture)": (
-        "inception_module_naive",
-        "the row has multiply-adds only, 854,196,224, and they are equal; it has no classes",
-    ),
-    "Inception module toy (bottleneck, seed lecture)": (
-        "inception_module",
-        "the row has multiply-adds only, 271,351,808, and they are equal; it has no classes",
-    ),
 }

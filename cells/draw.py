@@ -55,11 +55,11 @@ def boxes(genome: Genome, costs: Costs) -> tuple[list[Box], set[tuple[int, int]]
         reads = {home[i] for i in sources}
         last = made[-1] if made else None
         single = len(layers) == 1 and layers[0].params == 0 and path == genome.nodes[layers[0].index].path
-        if last is not None and single and reads == {len(made) - 1}:
-            if genome.nodes[layers[0].index].op.window() is not None and layers[0].shape == last.shape:
-                last.extras.append(_name(genome, layers[0]))  # an activation, say
-                home[layers[0].index] = len(made) - 1
-                continue
+        follows = last is not None and single and reads == {len(made) - 1}
+        if follows and genome.nodes[layers[0].index].op.window() and layers[0].shape == made[-1].shape:
+            made[-1].extras.append(_name(genome, layers[0]))  # an activation, say
+            home[layers[0].index] = len(made) - 1
+            continue
         label = _name(genome, layers[0]) if path == genome.nodes[layers[0].index].path else kind
         run = (
             last is not None

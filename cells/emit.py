@@ -18,7 +18,9 @@ from cells.scopes import BlockClass, Part, Scope, Structure, is_number
 WIDTH = 100
 """Longest line."""
 
-_CHANNELS = frozenset(("in_channels", "out_channels", "num_features", "in_features", "out_features", "width"))
+_CHANNELS = frozenset(
+    "in_channels out_channels num_features num_channels in_features out_features width".split()
+)
 _FOLLOWING = _CHANNELS | {"groups"}  # what may be written as a multiple or a fraction of a width
 _SHORT = {"in_features": "in_features", "out_features": "out_features"}
 
@@ -184,7 +186,7 @@ def _write_class(structure: Structure, made: BlockClass) -> None:
         lines += _fold(f"    def __init__(self{''.join(', ' + a for a in arguments)}) -> None:")
         lines += ["        super().__init__()", *("        " + line for line in body), ""]
     lines += [f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:"]
-    lines += ["        " + line for line in forward]
+    lines += ["        " + broken for line in forward for broken in _break(line, 8)]
     made.source = "\n".join(lines)
 
 
@@ -193,7 +195,7 @@ def _fold(signature: str) -> list[str]:
         return [signature]
     head, _, tail = signature.partition("(")
     arguments, _, end = tail.rpartition(")")
-    return [f"{head}(", *(f"        {a}," for a in arguments.split(", ")), f"    ){end}"]
+    return [f"{head}(", *(f"        {a}," for a in _split(arguments)), f"    ){end}"]
 
 
 def _type(values: tuple[object, ...]) -> str:
@@ -285,6 +287,21 @@ def _wrap(text: str, indent: int) -> list[str]:
         return [text]
     head, _, rest = text.partition("(")
     return [f"{head}(", *(f"    {a}," for a in _split(rest[:-1])), ")"]
+
+
+def _break(line: str, indent: int) -> list[str]:
+    """A statement over as many lines as it needs: what stands in its last bracket goes below it."""
+    if indent + len(line) <= WIDTH or line[-1] not in ")]":
+        return [line]
+    depth, start = 0, len(line)
+    while start and (depth or start == len(line)):
+        start -= 1
+        depth += (line[start] in ")]") - (line[start] in "([")
+    lines = [line[: start + 1]]
+    for argument in _split(line[start + 1 : -1]):
+        *most, last = _break(argument, indent + 5)  # one more for the comma
+        lines += ["    " + text for text in (*most, f"{last},")]
+    return [*lines, line[-1]]
 
 
 def _split(arguments: str) -> list[str]:

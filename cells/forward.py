@@ -77,7 +77,8 @@ class _Writer:
         free = sorted(names - alive, key=text.index)
         if len(piece.writes) == 1:
             node = piece.writes[0]
-            if self.left.get(node) == 1 and (depth < _DEEP or node in self.returned) and len(text) < _LONG:
+            short = depth < _DEEP and len(text) < _LONG
+            if self.left.get(node) == 1 and (short or node in self.returned):
                 self.pending[node] = expression
                 return
         targets: list[str] = []

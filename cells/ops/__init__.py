@@ -4,18 +4,23 @@ from cells.ops.attention import Attention, SpatialGate
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
 from cells.ops.conv import Conv, Depthwise, Linear
 from cells.ops.layer import Affine, GlobalResponseNorm, LayerNorm, LayerNorm2d, LayerScale
+from cells.ops.lenet import RBF, ScaledTanh, Select
 from cells.ops.merge import Add, Concat, Mul
-from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
-from cells.ops.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from cells.ops.norm import LRN, GroupNorm, InstanceNorm
+from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Scale, Zero
+from cells.ops.pool import AdaptivePool, AvgPool, Flatten, GlobalPool, MaxPool
 from cells.ops.token import ClassToken, MeanTokens, Position, Take, Tokens, ToMap, Transpose
 from cells.ops.widen import PadChannels
 from cells.ops.window import SpaceToDepth, Unwindow, WindowAttention, Windows
 
 __all__ = [
+    "LRN",
     "OPS",
+    "RBF",
     "RELU",
     "SIGMOID",
     "Activation",
+    "AdaptivePool",
     "Add",
     "Affine",
     "Arg",
@@ -32,8 +37,10 @@ __all__ = [
     "Flatten",
     "GlobalPool",
     "GlobalResponseNorm",
+    "GroupNorm",
     "Identity",
     "Input",
+    "InstanceNorm",
     "Invalid",
     "LayerNorm",
     "LayerNorm2d",
@@ -45,6 +52,9 @@ __all__ = [
     "Op",
     "PadChannels",
     "Position",
+    "Scale",
+    "ScaledTanh",
+    "Select",
     "Shape",
     "Size",
     "SpaceToDepth",

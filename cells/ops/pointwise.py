@@ -132,3 +132,17 @@ class Zero(_Pointwise):
     def expression(self, *args: str) -> str:
         step = f"[..., ::{self.stride}, ::{self.stride}]" if self.stride > 1 else ""
         return f"torch.zeros_like({args[0]}{step})"
+
+
+@op("scale")
+@dataclass(frozen=True)
+class Scale(_Pointwise):
+    """Multiplies every element by a constant (residual scaling, Szegedy et al. 2016, section 3.3)."""
+
+    factor: float
+
+    def alias(self) -> bool:
+        return self.factor == 1
+
+    def expression(self, *args: str) -> str:
+        return f"{self.factor!r} * ({args[0]})" if " + " in args[0] else f"{self.factor!r} * {args[0]}"

@@ -40,13 +40,14 @@ class _Pool(Op):
             raise Invalid(f"{self.name}: kernel and stride must be positive, padding not negative")
         if 2 * ph > kh or 2 * pw > kw:
             raise Invalid(f"{self.name}: padding {self.padding} is more than half of kernel {self.kernel}")
-        return (channels, self._slide(height, kh, sh, ph), self._slide(width, kw, sw, pw))
+        return (channels, self.positions(height, kh, sh, ph), self.positions(width, kw, sw, pw))
 
-    def _slide(self, extent: int, window: int, stride: int, padding: int) -> int:
-        """Output positions along one side."""
-        count = slide(extent, window, stride, padding, self.name)
-        covered = (count - 1) * stride + window == extent + 2 * padding
-        return count + (self.ceil and not covered and count * stride < extent + padding)
+    def positions(self, extent: int, kernel: int, stride: int, padding: int) -> int:
+        """Windows along one side. With `ceil` the last may reach beyond the padded map it begins in."""
+        count = -(-(extent + 2 * padding - kernel) // stride) + 1
+        if not self.ceil or count < 1:
+            return slide(extent, kernel, stride, padding, self.name)
+        return count if (count - 1) * stride < extent + padding else count - 1
 
     def channels(self, *inputs: Shape) -> Channels:
         return "keep"
@@ -61,8 +62,10 @@ class _Pool(Op):
         )
 
     def identity(self, *inputs: Shape) -> tuple[object, ...]:
-        ceil = ("ceil",) if self.ceil else ()
-        return (self.name, pair(self.kernel), pair(self.stride), pair(self.padding), *ceil)
+        sides = zip(inputs[0][1:], pair(self.kernel), pair(self.stride), pair(self.padding), strict=True)
+        clipped = self.ceil and any((n + 2 * p - k) % s for n, k, s, p in sides)
+        plain = (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        return (*plain, "ceil") if clipped else plain
 
 
 @op("max_pool")
@@ -105,6 +108,31 @@ class GlobalPool(Op):
 
     def module(self, *inputs: Shape) -> Call:
         return Call("nn.AdaptiveAvgPool2d", (Arg("output_size", 1),))
+
+
+@op("adaptive_pool")
+@dataclass(frozen=True)
+class AdaptivePool(Op):
+    """The means of `out` x `out` windows that cover the map, whatever its extent."""
+
+    out: Size
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if min(pair(self.out)) < 1:
+            raise Invalid(f"adaptive_pool: {self.out} positions")
+        return (feature_map(inputs[0], self.name)[0], *pair(self.out))
+
+    def window(self) -> None:
+        return None
+
+    def channels(self, *inputs: Shape) -> Channels:
+        return "keep"
+
+    def identity(self, *inputs: Shape) -> tuple[object, ...]:
+        return (GlobalPool.name,) if pair(self.out) == (1, 1) else (self.name, pair(self.out))
+
+    def module(self, *inputs: Shape) -> Call:
+        return Call("nn.AdaptiveAvgPool2d", (Arg("output_size", square(pair(self.out))),))
 
 
 @op("flatten")

@@ -1,29 +1,41 @@
 """Hand-designed networks as genomes. A new family is one file and one import line here."""
 
 from search_spaces.classics import (
+    alexnet,
     alphago,
     convnext,
     densenet,
+    googlenet,
+    inception,
+    lenet,
     mixer,
+    nin,
     preact,
     regnet,
     resnet,
     resnext,
     senet,
     swin,
+    vgg,
     vit,
 )
 
 __all__ = [
+    "alexnet",
     "alphago",
     "convnext",
     "densenet",
+    "googlenet",
+    "inception",
+    "lenet",
     "mixer",
+    "nin",
     "preact",
     "regnet",
     "resnet",
     "resnext",
     "senet",
     "swin",
+    "vgg",
     "vit",
 ]

@@ -1,6 +1,7 @@
 """The table of operations. A new op is one file and one import line here."""
 
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
+from cells.ops.channel import ChannelShuffle, Chunk
 from cells.ops.conv import Conv, Depthwise, Linear
 from cells.ops.merge import Add, Concat, Mul
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
@@ -16,6 +17,8 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "Call",
+    "ChannelShuffle",
+    "Chunk",
     "Concat",
     "Conv",
     "Depthwise",

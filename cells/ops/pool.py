@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cells.ops.base import (
     Arg,
@@ -27,6 +27,7 @@ class _Pool(Op):
     kernel: Size = 2
     stride: Size = 2
     padding: Size = 0
+    ceil: bool = False
 
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride))
@@ -38,7 +39,13 @@ class _Pool(Op):
             raise Invalid(f"{self.name}: kernel and stride must be positive, padding not negative")
         if 2 * ph > kh or 2 * pw > kw:
             raise Invalid(f"{self.name}: padding {self.padding} is more than half of kernel {self.kernel}")
-        return (channels, slide(height, kh, sh, ph, self.name), slide(width, kw, sw, pw, self.name))
+        return (channels, self._positions(height, kh, sh, ph), self._positions(width, kw, sw, pw))
+
+    def _positions(self, extent: int, window: int, stride: int, padding: int) -> int:
+        """Output positions; with `ceil` also of a last window that begins inside and ends outside."""
+        count = slide(extent, window, stride, padding, self.name)
+        left = extent + 2 * padding - window - (count - 1) * stride
+        return count + (self.ceil and left > 0 and count * stride < extent + padding)
 
     def channels(self, *inputs: Shape) -> Channels:
         return "keep"
@@ -49,10 +56,12 @@ class _Pool(Op):
             Arg("kernel_size", square(pair(self.kernel))),
             Arg("stride", square(pair(self.stride)), square(pair(self.kernel))),
             Arg("padding", square(pair(self.padding)), 0),
+            Arg("ceil_mode", self.ceil, False),
         )
 
     def identity(self, *inputs: Shape) -> tuple[object, ...]:
-        return (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        size = (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        return (*size, "ceil") if self.shape(*inputs) != replace(self, ceil=False).shape(*inputs) else size
 
 
 @op("max_pool")

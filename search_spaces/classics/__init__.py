@@ -1,5 +1,23 @@
 """Hand-designed networks as genomes. A new family is one file and one import line here."""
 
-from search_spaces.classics import regnet
+from search_spaces.classics import (
+    efficientnet,
+    ghostnet,
+    mnasnet,
+    mobilenet,
+    regnet,
+    shufflenet,
+    squeezenet,
+    xception,
+)
 
-__all__ = ["regnet"]
+__all__ = [
+    "efficientnet",
+    "ghostnet",
+    "mnasnet",
+    "mobilenet",
+    "regnet",
+    "shufflenet",
+    "squeezenet",
+    "xception",
+]

@@ -1,4 +1,4 @@
-"""Blocks of networks for small devices: fire, separable, inverted residual, shuffle and ghost.
+"""Blocks of networks for small devices: fire, separable, inverted residual and ghost.
 
 Batch norms have torch's constants, whatever those of the first implementation were.
 """
@@ -12,10 +12,7 @@ from cells.ops import (
     SIGMOID,
     Activation,
     Add,
-    AvgPool,
     BatchNorm,
-    ChannelShuffle,
-    Chunk,
     Concat,
     Conv,
     Depthwise,
@@ -99,6 +96,30 @@ def xception_module(
         return s.add("add", Add(), y, shortcut)
 
 
+def aligned_module(s: Sketch, x: Value, name: str, widths: Sequence[int], *, stride: int = 1) -> Value:
+    """DeepLab's form of Xception's module: the last convolution has the stride, depthwise ones a batch norm.
+
+    Source: Chen et al. 2018 (arXiv:1802.02611), figure 4; Qi et al. 2017 (Aligned Xception).
+    """
+    projected = stride != 1 or x.shape[0] != widths[-1]
+    with s.block(name, "ProjectionModule" if projected else "AlignedModule"):
+        y = x
+        for i, w in enumerate(widths, 1):
+            with s.block(f"conv{i}", "ReluSeparableConv"):
+                y = s.chain(
+                    y,
+                    relu=RELU,
+                    depthwise=Depthwise(3, stride=stride if i == len(widths) else 1),
+                    bn1=BatchNorm(),
+                    pointwise=Conv(w, 1),
+                    bn2=BatchNorm(),
+                )
+        shortcut = (
+            s.chain(x, proj=Conv(widths[-1], 1, stride=stride), proj_bn=BatchNorm()) if projected else x
+        )
+        return s.add("add", Add(), y, shortcut)
+
+
 def inverted_residual(
     s: Sketch,
     x: Value,
@@ -135,6 +156,33 @@ def inverted_residual(
         return s.add("add", Add(), y, x) if shortcut else y
 
 
+def universal_inverted_bottleneck(
+    s: Sketch, x: Value, name: str, c: int, *, t: float, start: int = 0, mid: int = 0, stride: int = 1
+) -> Value:
+    """An inverted residual with a depthwise convolution before the expansion, after it, at both or neither.
+
+    Source: Qin et al. 2024 (arXiv:2404.10518), figure 4.
+
+    Args:
+        c: output channels.
+        t: expansion factor.
+        start: kernel of the depthwise convolution before the expansion, 0 for none.
+        mid: kernel of the one after it, which then has the stride.
+    """
+    shortcut = stride == 1 and x.shape[0] == c
+    kind = {(0, 0): "FeedForward", (1, 0): "ConvNext", (0, 1): "Inverted", (1, 1): "ExtraDepthwise"}
+    with s.block(name, kind[start > 0, mid > 0] + ("Residual" if shortcut else "Bottleneck")):
+        y = x
+        if start:
+            first = Depthwise(start, stride=1 if mid else stride)
+            y = s.chain(y, start=first, start_bn=BatchNorm())
+        y = s.chain(y, expand=Conv(rounded(t * x.shape[0]), 1), expand_bn=BatchNorm(), expand_act=RELU)
+        if mid:
+            y = s.chain(y, mid=Depthwise(mid, stride=stride), mid_bn=BatchNorm(), mid_act=RELU)
+        y = s.chain(y, project=Conv(c, 1), project_bn=BatchNorm())
+        return s.add("add", Add(), y, x) if shortcut else y
+
+
 def fused_inverted_residual(
     s: Sketch, x: Value, name: str, c: int, *, t: float, k: int = 3, stride: int = 1, act: Activation = RELU6
 ) -> Value:
@@ -149,84 +197,6 @@ def fused_inverted_residual(
         if t != 1:
             y = s.chain(y, project=Conv(c, 1), project_bn=BatchNorm())
         return s.add("add", Add(), y, x) if shortcut else y
-
-
-def shuffle_unit(
-    s: Sketch, x: Value, name: str, c: int, *, g: int, g_first: int | None = None, stride: int = 1
-) -> Value:
-    """ShuffleNet's unit: grouped 1x1, channel shuffle, depthwise 3x3, grouped 1x1 on a quarter of the width.
-
-    Source: Zhang et al. 2017 (arXiv:1707.01083), figure 2 (b) and, with stride 2, (c): the pooled input then
-    joins by concatenation instead of addition.
-
-    Args:
-        c: output channels.
-        g: groups.
-        g_first: groups of the first 1x1 where they are others.
-    """
-    g_first = g if g_first is None else g_first
-    with s.block(name, "ShuffleUnit" if stride == 1 else "ShuffleDownsample"):
-        y = s.chain(x, conv1=Conv(c // 4, 1, groups=g_first), bn1=BatchNorm(), relu1=RELU)
-        if g > 1:
-            y = s.add("shuffle", ChannelShuffle(g), y)
-        y = s.chain(
-            y,
-            depthwise=Depthwise(3, stride=stride),
-            depthwise_bn=BatchNorm(),
-            conv2=Conv(c if stride == 1 else c - x.shape[0], 1, groups=g),
-            bn2=BatchNorm(),
-        )
-        if stride == 1:
-            y = s.add("add", Add(), x, y)
-        else:
-            pooled = s.add("pool", AvgPool(3, stride, padding=1, count_include_pad=True), x)
-            y = s.add("concat", Concat(), pooled, y)
-        return s.add("relu2", RELU, y)
-
-
-def _shuffle_branch(s: Sketch, x: Value, w: int, c: int, stride: int) -> Value:
-    return s.chain(
-        x,
-        conv1=Conv(w, 1),
-        bn1=BatchNorm(),
-        relu1=RELU,
-        depthwise=Depthwise(3, stride=stride),
-        depthwise_bn=BatchNorm(),
-        conv2=Conv(c, 1),
-        bn2=BatchNorm(),
-        relu2=RELU,
-    )
-
-
-def shuffle_v2(s: Sketch, x: Value, name: str, c: int) -> Value:
-    """ShuffleNet v2's unit: half of the channels pass by, the others go through three convolutions.
-
-    Source: Ma et al. 2018 (arXiv:1807.11164), figure 3 (c). c is the number of channels, in and out.
-    """
-    with s.block(name, "ShuffleUnit"):
-        y = _shuffle_branch(s, s.add("right", Chunk(1, 2), x), c // 2, c // 2, 1)
-        y = s.add("concat", Concat(), s.add("left", Chunk(0, 2), x), y)
-        return s.add("shuffle", ChannelShuffle(2), y)
-
-
-def shuffle_v2_downsample(s: Sketch, x: Value, name: str, c: int, *, left: int) -> Value:
-    """ShuffleNet v2's unit for spatial downsampling: both branches see all channels (figure 3 (d)).
-
-    Args:
-        c: output channels.
-        left: how many of them come from the branch with two convolutions.
-    """
-    with s.block(name, "ShuffleDownsample"):
-        near = s.chain(
-            x,
-            left_depthwise=Depthwise(3, stride=2),
-            left_depthwise_bn=BatchNorm(),
-            left_conv=Conv(left, 1),
-            left_bn=BatchNorm(),
-            left_relu=RELU,
-        )
-        y = _shuffle_branch(s, x, c // 2, c - left, 2)
-        return s.add("shuffle", ChannelShuffle(2), s.add("concat", Concat(), near, y))
 
 
 def ghost_module(s: Sketch, x: Value, name: str, c: int, *, relu: bool) -> Value:

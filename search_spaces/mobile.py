@@ -32,12 +32,17 @@ class Row(NamedTuple):
     fused: bool = False
 
 
-def scaled(rows: Sequence[Row], w: float, d: float = 1) -> list[Row]:
+def scaled(
+    rows: Sequence[Row], w: float, d: float = 1, *, whole: Callable[[float], int] = math.ceil
+) -> list[Row]:
     """The rows w times as wide, rounded to 8 but never below 90%, and d times as deep, rounded up.
 
     Source: Tan & Le 2019 (arXiv:1905.11946), section 3.3 and their code.
+
+    Args:
+        whole: how a depth becomes a whole number.
     """
-    return [row._replace(c=rounded(w * row.c), n=math.ceil(d * row.n)) for row in rows]
+    return [row._replace(c=rounded(w * row.c), n=whole(d * row.n)) for row in rows]
 
 
 def features(
@@ -49,7 +54,9 @@ def features(
     gate: Gate = (RELU, SIGMOID),
     squeeze: Callable[[int, float], int] = lambda c, t: c // 4,
 ) -> Value:
-    """A 3x3 convolution of stride 2 to `stem` channels, then the rows.
+    """A 3x3 convolution of stride 2 to `stem` channels, then the rows, in stages.
+
+    A row that changes neither width nor extent goes on with the stage of the row before.
 
     Args:
         gate: activations of squeeze-and-excitation.
@@ -57,9 +64,14 @@ def features(
     """
     with s.block("stem", "Stem"):
         x = s.chain(s.input, conv=Conv(stem, 3, stride=2), bn=BatchNorm(), act=act)
-    for i, row in enumerate(rows):
-        for j in range(row.n):
-            name, stride, row_act = f"stages.{i}.{j}", row.s if j == 0 else 1, row.act or act
+    stage = block = -1
+    for row in rows:
+        if stage < 0 or row.s != 1 or row.c != x.shape[0]:
+            stage, block = stage + 1, -1
+        for repetition in range(row.n):
+            block += 1
+            name, stride = f"stages.{stage}.{block}", row.s if repetition == 0 else 1
+            row_act = row.act or act
             if row.fused:
                 x = fused_inverted_residual(s, x, name, row.c, t=row.t, k=row.k, stride=stride, act=row_act)
                 continue
@@ -82,18 +94,11 @@ def network(
     gate: Gate = (RELU, SIGMOID),
     dropout: float = 0.2,
 ) -> Genome:
-    """Stem, rows, a 1x1 convolution to `head` channels, global pooling and a classifier."""
+    """Stem, rows, a 1x1 convolution to `head` channels, global pooling, dropout (if any) and a classifier."""
     s = Sketch(input, kind)
     x = features(s, rows, stem=stem, act=act, gate=gate)
     with s.block("head", "Head"):
-        x = s.chain(
-            x,
-            conv=Conv(head, 1),
-            bn=BatchNorm(),
-            act=act,
-            pool=GlobalPool(),
-            flatten=Flatten(),
-            dropout=Dropout(dropout),
-            fc=Linear(classes),
-        )
+        x = s.chain(x, conv=Conv(head, 1), bn=BatchNorm(), act=act, pool=GlobalPool(), flatten=Flatten())
+        x = s.add("dropout", Dropout(dropout), x) if dropout else x
+        x = s.add("fc", Linear(classes), x)
     return s.genome(x)

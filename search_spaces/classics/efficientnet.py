@@ -43,6 +43,15 @@ LITE = {
     "lite4": (1.4, 1.8, 300),
 }
 
+# Width, depth and resolution of TinyNets (Han et al. 2020, arXiv:2010.14819), which scale B0 down.
+TINY = {
+    "a": (1.0, 1.2, 192),
+    "b": (0.75, 1.1, 188),
+    "c": (0.54, 0.85, 184),
+    "d": (0.54, 0.695, 152),
+    "e": (0.51, 0.6, 106),
+}
+
 # EfficientNet-EdgeTPU-S (Gupta & Tan 2019).
 EDGE = (
     Row(3, 24, 1, 1, fused=True),
@@ -106,6 +115,12 @@ def efficientnet_lite(w: float, d: float, *, input: Shape = (3, 224, 224), class
     return network("EfficientNetLite", input, classes, rows, act=RELU6)
 
 
+def tinynet(w: float, d: float, *, input: Shape = (3, 192, 192), classes: int = 1000) -> Genome:
+    """B0 w times as wide and d times as deep, depths rounded to nearest; stem and head stay as they are."""
+    rows = scaled(B0, w, d, whole=round)
+    return network("TinyNet", input, classes, rows, act=SILU, gate=(SILU, SIGMOID))
+
+
 for _name, (_w, _d, _r, _p, _top1) in PUBLISHED.items():
     classic(
         f"efficientnet_{_name}",
@@ -115,7 +130,11 @@ for _name, (_w, _d, _r, _p, _top1) in PUBLISHED.items():
         ImageNet top-1 {_top1}% (arXiv:1905.11946, table 2).
         """,
         input=(3, _r, _r),
-        aliases=(f"EfficientNet-{_name.upper()}", f"tf_efficientnet_{_name}"),
+        aliases=(
+            f"EfficientNet-{_name.upper()}",
+            f"EfficientNet-{_name.upper()} @{_r}",
+            f"tf_efficientnet_{_name}",
+        ),
     )
 for _name, (_w, _d, _r) in LITE.items():
     classic(
@@ -124,6 +143,14 @@ for _name, (_w, _d, _r) in LITE.items():
         f"EfficientNet-{_name.capitalize()} (Liu 2020, tensorflow/tpu): EfficientNet for integer arithmetic.",
         input=(3, _r, _r),
         aliases=(f"EfficientNet-{_name.capitalize()}", f"tf_efficientnet_{_name}"),
+    )
+for _name, (_w, _d, _r) in TINY.items():
+    classic(
+        f"tinynet_{_name}",
+        partial(tinynet, _w, _d),
+        f"TinyNet-{_name.upper()} (Han et al. 2020): B0 scaled down by a fitted rule.",
+        input=(3, _r, _r),
+        aliases=(f"TinyNet-{_name.upper()}", f"TinyNet-{_name.upper()} @{_r}"),
     )
 classic(
     "efficientnet_es",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import search_spaces as spaces
-from cells import mobile
+from cells import mobile, shuffle
 from cells.infer import infer
 from cells.mobile import HARDSIGMOID, HARDSWISH, SILU
 from cells.ops import RELU, SIGMOID, AvgPool, BatchNorm, ChannelShuffle, Chunk, Concat, Conv, Invalid, MaxPool
@@ -104,6 +104,39 @@ def test_xception_module(widths: Sequence[int], stride: int, relu_first: bool) -
     same(partial(mobile.xception_module, widths=widths, stride=stride, relu_first=relu_first), 8, reference)
 
 
+@pytest.mark.parametrize(("widths", "stride"), [((8, 8, 8), 1), ((12, 12, 16), 2)])
+def test_aligned_module(widths: Sequence[int], stride: int) -> None:
+    def reference(w: dict[str, Tensor], x: Tensor) -> Tensor:
+        y = x
+        for i in range(1, 4):
+            here = f"block.conv{i}"
+            y = depthwise(w, F.relu(y), f"{here}.depthwise", stride if i == 3 else 1)
+            y = norm(w, conv(w, norm(w, y, f"{here}.bn1"), f"{here}.pointwise"), f"{here}.bn2")
+        if stride == 1:
+            return x + y
+        return y + norm(w, conv(w, x, "block.proj", stride=2), "block.proj_bn")
+
+    same(partial(mobile.aligned_module, widths=widths, stride=stride), 8, reference)
+
+
+@pytest.mark.parametrize(
+    ("start", "mid", "stride"), [(0, 0, 1), (5, 0, 1), (5, 0, 2), (0, 3, 1), (0, 3, 2), (3, 5, 1), (3, 5, 2)]
+)
+def test_universal_inverted_bottleneck(start: int, mid: int, stride: int) -> None:
+    def reference(w: dict[str, Tensor], x: Tensor) -> Tensor:
+        y = x
+        if start:
+            y = norm(w, depthwise(w, y, "block.start", 1 if mid else stride), "block.start_bn")
+        y = F.relu(norm(w, conv(w, y, "block.expand"), "block.expand_bn"))
+        if mid:
+            y = F.relu(norm(w, depthwise(w, y, "block.mid", stride), "block.mid_bn"))
+        y = norm(w, conv(w, y, "block.project"), "block.project_bn")
+        return x + y if stride == 1 else y
+
+    block = partial(mobile.universal_inverted_bottleneck, c=8, t=4, start=start, mid=mid, stride=stride)
+    same(block, 8, reference)
+
+
 @pytest.mark.parametrize(
     ("c", "t", "k", "stride", "se"),
     [(8, 6, 3, 1, 0), (8, 3, 5, 1, 4), (16, 6, 5, 2, 2), (8, 1, 3, 1, 2), (16, 1, 3, 1, 0)],
@@ -153,7 +186,7 @@ def test_shuffle_unit(c: int, stride: int, first: int) -> None:
         y = norm(w, conv(w, norm(w, y, "block.depthwise_bn"), "block.conv2", groups=3), "block.bn2")
         return F.relu(x + y if stride == 1 else torch.cat([F.avg_pool2d(x, 3, 2, 1), y], 1))
 
-    same(partial(mobile.shuffle_unit, c=c, g=3, g_first=first, stride=stride), 24, reference)
+    same(partial(shuffle.shuffle_unit, c=c, g=3, g_first=first, stride=stride), 24, reference)
 
 
 def right_branch(w: dict[str, Tensor], x: Tensor, stride: int) -> Tensor:
@@ -167,7 +200,7 @@ def test_shuffle_v2() -> None:
         left, right = x.chunk(2, 1)
         return shuffled(torch.cat([left, right_branch(w, right, 1)], 1), 2)
 
-    same(partial(mobile.shuffle_v2, c=12), 12, reference)
+    same(partial(shuffle.shuffle_v2, c=12), 12, reference)
 
 
 @pytest.mark.parametrize("left", [10, 6])
@@ -178,7 +211,7 @@ def test_shuffle_v2_downsample(left: int) -> None:
         assert y.shape[1] == left
         return shuffled(torch.cat([y, right_branch(w, x, 2)], 1), 2)
 
-    same(partial(mobile.shuffle_v2_downsample, c=20, left=left), 6, reference)
+    same(partial(shuffle.shuffle_v2_downsample, c=20, left=left), 6, reference)
 
 
 @pytest.mark.parametrize(("c", "stride", "se"), [(8, 1, 4), (8, 1, 0), (12, 2, 4)])
@@ -269,6 +302,7 @@ def test_a_depthwise_separable_convolution_costs_a_ninth_and_a_bit() -> None:
         ("shufflenet_g1_w3d4", 975_214, None),
         ("shufflenet_g3_wd4", 305_902, None),
         ("efficientnetv2_l", 118_515_272, None),
+        ("proxylessnas_mobile14", 6_857_568, None),
         ("efficientnet_lite0", 4_652_008, None),
         ("efficientnet_lite4", 13_006_568, None),
     ],

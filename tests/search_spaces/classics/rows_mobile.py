@@ -17,6 +17,7 @@ ROWS: dict[str, str] = {
     "MobileNetV3-Small": "mobilenetv3_small_100",
     "MobileNetV3-Large 0.75x": "mobilenetv3_large_075",
     "MobileNetV3-Small minimalistic": "tf_mobilenetv3_small_minimal_100",
+    "MobileNetV4-Conv-S": "mobilenetv4_conv_small",
     "ShuffleNetV1 1.0x g=2": "shufflenet_g2_w1",
     "ShuffleNetV1 1.0x g=3": "shufflenet_v1_x1_0_g3",
     "ShuffleNetV1 1.0x g=4": "shufflenet_g4_w1",
@@ -44,6 +45,11 @@ ROWS: dict[str, str] = {
     "EfficientNetV2-S": "efficientnetv2_s",
     "GhostNet 0.5x": "ghostnet_050",
     "GhostNet 1.0x": "ghostnet_100",
+    "Xception-41 (aligned)": "xception41",
+    "TinyNet-A @192": "tinynet_a",
+    "ProxylessNAS-CPU": "proxylessnas_cpu",
+    "ProxylessNAS-GPU": "proxylessnas_gpu",
+    "ProxylessNAS-Mobile": "proxylessnas_mobile",
 }
 """Equal to the integer in params, macs and activations."""
 

@@ -2,6 +2,7 @@
 
 from search_spaces.classics import (
     efficientnet,
+    fbnet,
     ghostnet,
     mnasnet,
     mobilenet,
@@ -15,6 +16,7 @@ from search_spaces.classics import (
 
 __all__ = [
     "efficientnet",
+    "fbnet",
     "ghostnet",
     "mnasnet",
     "mobilenet",

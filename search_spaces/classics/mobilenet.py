@@ -139,6 +139,17 @@ for _alpha, _top1 in ((0.25, 50.6), (0.5, 63.7), (0.75, 68.4), (1.0, 70.6)):
         """,
         aliases=(f"MobileNetV1 {_alpha}x", f"mobilenet_v1_{_alpha}"),
     )
+for _r, _top1 in ((128, 64.4), (160, 67.2), (192, 69.1)):
+    classic(
+        f"mobilenetv1_100_{_r}",
+        partial(mobilenet_v1, V1, 1.0),
+        f"""MobileNetV1 at {_r} pixels (Howard et al. 2017): the paper's resolution multiplier.
+
+        ImageNet top-1 {_top1}% (arXiv:1704.04861, table 7).
+        """,
+        input=(3, _r, _r),
+        aliases=(f"MobileNetV1 1.0x @{_r}",),
+    )
 for _alpha, _name in ((0.25, "wd4"), (0.5, "wd2"), (0.75, "w3d4"), (1.0, "w1")):
     classic(
         f"fdmobilenet_{_name}",

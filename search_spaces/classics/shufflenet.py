@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from cells.genome import Genome
-from cells.shuffle import shuffle_unit, shuffle_v2, shuffle_v2_downsample
 from cells.ops import RELU, BatchNorm, Conv, Flatten, GlobalPool, Linear, MaxPool, Shape
+from cells.shuffle import shuffle_unit, shuffle_v2, shuffle_v2_downsample
 from cells.sketch import Sketch, Value
 from search_spaces.registry import classic
 

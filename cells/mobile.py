@@ -13,6 +13,7 @@ from cells.ops import (
     Activation,
     Add,
     BatchNorm,
+    Chunk,
     Concat,
     Conv,
     Depthwise,
@@ -153,6 +154,52 @@ def inverted_residual(
         if se:
             y = squeeze_excite(s, y, se, act=gate[0], gate=gate[1])
         y = s.chain(y, project=Conv(c, 1), project_bn=BatchNorm())
+        return s.add("add", Add(), y, x) if shortcut else y
+
+
+def mix_residual(
+    s: Sketch,
+    x: Value,
+    name: str,
+    c: int,
+    *,
+    t: float,
+    kernels: Sequence[int],
+    stride: int = 1,
+    g_expand: int = 1,
+    g_project: int = 1,
+    act: Activation = RELU,
+    se: int = 0,
+) -> Value:
+    """An inverted residual whose depthwise convolution has another kernel for each part of the channels.
+
+    Source: Tan & Le 2019 (arXiv:1907.09595), figure 2.
+
+    Args:
+        c: output channels.
+        t: expansion factor.
+        g_expand: groups of the first 1x1.
+        g_project: groups of the last 1x1.
+        se: width of the squeeze-and-excitation, 0 for none.
+    """
+    shortcut = stride == 1 and x.shape[0] == c
+    with s.block(name, "Mix" + ("Residual" if shortcut else "Bottleneck")):
+        y = s.chain(x, expand=Conv(rounded(t * x.shape[0]), 1, groups=g_expand))
+        y = s.chain(y, expand_bn=BatchNorm(), expand_act=act)
+        if len(kernels) == 1:
+            y = s.add("depthwise", Depthwise(kernels[0], stride=stride), y)
+        else:
+            with s.block("depthwise", "MixConv"):
+                parts = [s.add(f"chunk{k}", Chunk(i, len(kernels)), y) for i, k in enumerate(kernels)]
+                mixed = [
+                    s.add(f"conv{k}x{k}", Depthwise(k, stride=stride), part)
+                    for k, part in zip(kernels, parts, strict=True)
+                ]
+                y = s.add("concat", Concat(), *mixed)
+        y = s.chain(y, depthwise_bn=BatchNorm(), depthwise_act=act)
+        if se:
+            y = squeeze_excite(s, y, se, act=act)
+        y = s.chain(y, project=Conv(c, 1, groups=g_project), project_bn=BatchNorm())
         return s.add("add", Add(), y, x) if shortcut else y
 
 

@@ -34,6 +34,10 @@ PUBLISHED = {
     "b7": (2.0, 3.1, 600, 0.5, 84.3),
 }
 
+# Larger ones of later papers, from the same code: AdvProp (Xie et al. 2019, arXiv:1911.09665) and Noisy
+# Student (Xie et al. 2019, arXiv:1911.04252), with the top-1 reported there.
+LARGER = {"b8": (2.2, 3.6, 672, 0.5, 85.5), "l2": (4.3, 5.3, 800, 0.5, 88.4)}
+
 # Networks without squeeze-and-excitation whose stem, head and first and last rows are not scaled up.
 LITE = {
     "lite0": (1.0, 1.0, 224),
@@ -135,6 +139,17 @@ for _name, (_w, _d, _r, _p, _top1) in PUBLISHED.items():
             f"EfficientNet-{_name.upper()} @{_r}",
             f"tf_efficientnet_{_name}",
         ),
+    )
+for _name, (_w, _d, _r, _p, _top1) in LARGER.items():
+    classic(
+        f"efficientnet_{_name}",
+        partial(efficientnet, _w, _d, _p),
+        f"""EfficientNet-{_name.upper()} (Xie et al. 2019): B0 scaled further, for more or noisier data.
+
+        ImageNet top-1 {_top1}% (arXiv:{"1911.09665" if _name == "b8" else "1911.04252"}).
+        """,
+        input=(3, _r, _r),
+        aliases=(f"EfficientNet-{_name.upper()}", f"tf_efficientnet_{_name}"),
     )
 for _name, (_w, _d, _r) in LITE.items():
     classic(

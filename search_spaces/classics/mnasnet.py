@@ -66,6 +66,12 @@ for _alpha, _top1 in ((0.5, 67.7), (0.75, 71.2), (1.0, 73.5), (1.3, 76.5)):
             *(("mnasnet_b1", "MnasNet-B1") if _alpha == 1 else ()),
         ),
     )
+classic(
+    "mnasnet_140",
+    partial(mnasnet, B1, 1.4),
+    "MnasNet-B1 1.4x (Tan et al. 2018): the width multiplier of MobileNetV2's largest network.",
+    aliases=("MnasNet-B1 1.4x",),
+)
 for _alpha in (0.5, 0.75, 1.0, 1.4):
     classic(
         f"semnasnet_{_alpha * 100:03.0f}",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from cells.genome import Genome
 from cells.mobile import HARDSIGMOID, HARDSWISH, depthwise_separable, rounded
-from cells.ops import RELU, BatchNorm, Conv, Dropout, Flatten, GlobalPool, Linear, Shape
+from cells.ops import RELU, Activation, BatchNorm, Conv, Dropout, Flatten, GlobalPool, Linear, Shape
 from cells.sketch import Sketch
 from search_spaces.mobile import Row, features, network, scaled
 from search_spaces.registry import classic
@@ -85,6 +86,46 @@ def mobilenet_v2(alpha: float, *, input: Shape = (3, 224, 224), classes: int = 1
     )
 
 
+def searched_network(
+    kind: str,
+    input: Shape,
+    classes: int,
+    rows: Sequence[Row],
+    *,
+    stem: int,
+    head: int,
+    hidden: int,
+    act: Activation = HARDSWISH,
+    convolutional: bool = True,
+) -> Genome:
+    """Stem, rows with hard gates, a head that pools before its last hidden layer (v3, figure 5).
+
+    Args:
+        head: channels of the head's convolution.
+        hidden: width of its hidden layer.
+        convolutional: the hidden layer is a 1x1 convolution, as in the paper's tables and in timm, not a
+            linear layer, as in torchvision: one function, but only a convolution's outputs count as
+            activations.
+    """
+    s = Sketch(input, kind)
+    x = features(
+        s,
+        rows,
+        stem=stem,
+        act=act,
+        gate=(RELU, HARDSIGMOID),
+        squeeze=lambda c, t: rounded(rounded(t * c) / 4),
+    )
+    with s.block("head", "Head"):
+        x = s.chain(x, conv=Conv(head, 1), bn=BatchNorm(), act=act, pool=GlobalPool())
+        if convolutional:
+            x = s.chain(x, hidden=Conv(hidden, 1, bias=True), hidden_act=act, flatten=Flatten())
+        else:
+            x = s.chain(x, flatten=Flatten(), hidden=Linear(hidden), hidden_act=act)
+        x = s.chain(x, dropout=Dropout(0.2), fc=Linear(classes))
+    return s.genome(x)
+
+
 def mobilenet_v3(
     size: str,
     alpha: float = 1,
@@ -94,38 +135,25 @@ def mobilenet_v3(
     input: Shape = (3, 224, 224),
     classes: int = 1000,
 ) -> Genome:
-    """Tables 1 and 2 `alpha` times as wide; the head pools before its last hidden layer (figure 5).
+    """The "large" or the "small" table `alpha` times as wide; the stem never narrower than 16.
 
     Args:
-        size: "large" or "small".
         minimal: no squeeze-and-excitation, no 5x5, no hard-swish ("minimalistic" in their code).
-        convolutional: the hidden layer of the head is a 1x1 convolution, as in the paper's tables and in
-            timm, not a linear layer, as in torchvision: one function, but only a convolution's outputs
-            count as activations.
     """
     rows = scaled(V3_LARGE if size == "large" else V3_SMALL, alpha)
-    act = HARDSWISH
     if minimal:
         rows = [row._replace(k=3, se=False, act=RELU) for row in rows]
-        act = RELU
-    hidden = rounded((1280 if size == "large" else 1024) * max(1, alpha))
-    s = Sketch(input, "MobileNetV3")
-    x = features(
-        s,
+    return searched_network(
+        "MobileNetV3",
+        input,
+        classes,
         rows,
-        stem=rounded(16 * max(0.75, alpha)),
-        act=act,
-        gate=(RELU, HARDSIGMOID),
-        squeeze=lambda c, t: rounded(rounded(t * c) / 4),
+        stem=rounded(16 * max(1, alpha)),
+        head=6 * rows[-1].c,
+        hidden=rounded((1280 if size == "large" else 1024) * max(1, alpha)),
+        act=RELU if minimal else HARDSWISH,
+        convolutional=convolutional,
     )
-    with s.block("head", "Head"):
-        x = s.chain(x, conv=Conv(6 * x.shape[0], 1), bn=BatchNorm(), act=act, pool=GlobalPool())
-        if convolutional:
-            x = s.chain(x, hidden=Conv(hidden, 1, bias=True), hidden_act=act, flatten=Flatten())
-        else:
-            x = s.chain(x, flatten=Flatten(), hidden=Linear(hidden), hidden_act=act)
-        x = s.chain(x, dropout=Dropout(0.2), fc=Linear(classes))
-    return s.genome(x)
 
 
 # ImageNet top-1: v1 paper, table 6; v2 as in tensorflow/models; v3 paper, tables 3 and 5, and their README.
@@ -172,6 +200,7 @@ for _size, _alpha, _top1 in (
     ("large", 0.75, 73.3),
     ("small", 1.0, 67.4),
     ("small", 0.75, 65.4),
+    ("small", 0.5, 57.9),
 ):
     _label = f"MobileNetV3-{_size.capitalize()}"
     classic(
@@ -179,7 +208,7 @@ for _size, _alpha, _top1 in (
         partial(mobilenet_v3, _size, _alpha, convolutional=_alpha != 1),
         f"""{_label} {_alpha}x (Howard et al. 2019): found by search, with hard-swish and a cheaper head.
 
-        ImageNet top-1 {_top1}% (arXiv:1905.02244, tables 3 and 5).
+        ImageNet top-1 {_top1}% ({"timm" if _alpha == 0.5 else "arXiv:1905.02244, tables 3 and 5"}).
         """,
         aliases=(f"{_label} {_alpha}x", *((_label, f"mobilenet_v3_{_size}") if _alpha == 1 else ())),
     )

@@ -120,6 +120,39 @@ def test_aligned_module(widths: Sequence[int], stride: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("c", "stride", "kernels", "groups", "se"),
+    [(8, 1, (3, 5, 7), 2, 4), (16, 2, (3, 5), 1, 0), (8, 1, (3,), 2, 0)],
+)
+def test_mix_residual(c: int, stride: int, kernels: tuple[int, ...], groups: int, se: int) -> None:
+    def reference(w: dict[str, Tensor], x: Tensor) -> Tensor:
+        y = F.silu(norm(w, conv(w, x, "block.expand", groups=groups), "block.expand_bn"))
+        if len(kernels) == 1:
+            y = depthwise(w, y, "block.depthwise", stride)
+        else:
+            parts = zip(kernels, y.tensor_split(len(kernels), 1), strict=True)
+            y = torch.cat(
+                [depthwise(w, part, f"block.depthwise.conv{k}x{k}", stride) for k, part in parts], 1
+            )
+        y = F.silu(norm(w, y, "block.depthwise_bn"))
+        y = squeezed(w, y, F.silu, torch.sigmoid) if se else y
+        y = norm(w, conv(w, y, "block.project", groups=groups), "block.project_bn")
+        return x + y if stride == 1 else y
+
+    block = partial(
+        mobile.mix_residual,
+        c=c,
+        t=6,
+        kernels=kernels,
+        stride=stride,
+        g_expand=groups,
+        g_project=groups,
+        act=SILU,
+        se=se,
+    )
+    same(block, 8, reference)
+
+
+@pytest.mark.parametrize(
     ("start", "mid", "stride"), [(0, 0, 1), (5, 0, 1), (5, 0, 2), (0, 3, 1), (0, 3, 2), (3, 5, 1), (3, 5, 2)]
 )
 def test_universal_inverted_bottleneck(start: int, mid: int, stride: int) -> None:
@@ -303,6 +336,7 @@ def test_a_depthwise_separable_convolution_costs_a_ninth_and_a_bit() -> None:
         ("shufflenet_g3_wd4", 305_902, None),
         ("efficientnetv2_l", 118_515_272, None),
         ("proxylessnas_mobile14", 6_857_568, None),
+        ("mixnet_s", 4_134_606, None),
         ("efficientnet_lite0", 4_652_008, None),
         ("efficientnet_lite4", 13_006_568, None),
     ],
@@ -338,3 +372,59 @@ def test_mobilenet_v1_receptive_field_after_every_pointwise() -> None:
 def test_squeeze_and_excitation_is_context() -> None:
     assert infer(spaces.find("efficientnet_b0").draw(spaces.Fixed())).global_context
     assert not infer(spaces.find("efficientnet_lite0").draw(spaces.Fixed())).global_context
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "field", "ours", "other", "cause"),
+    [
+        ("mobilenetv1_075", 224, "macs", 325_400_448, 317e6, "tensorflow/models; the paper has 325M"),
+        (
+            "mobilenetv3_small_100",
+            224,
+            "macs",
+            56_510_400,
+            66e6,
+            "tensorflow/models and the paper's first version",
+        ),
+        ("mobilenetv3_small_100", 224, "params", 2_542_856, 2.9e6, "the same"),
+        (
+            "shufflenet_v2_x1_5",
+            224,
+            "params",
+            3_503_624,
+            4_406_098,
+            "imgclsmob scales the last convolution: w3d2",
+        ),
+        (
+            "shufflenet_v1_x1_0_g3",
+            224,
+            "params",
+            1_864_728,
+            1_865_728,
+            "imgclsmob's classifier has a bias: g3_w1",
+        ),
+        (
+            "shufflenet_v2_x1_0_megvii",
+            224,
+            "params",
+            2_278_760,
+            2_278_604,
+            "torchvision halves stage 2's first unit",
+        ),
+        ("efficientnet_b4", 380, "macs", 4_393_771_024, 4.2e9, "RegNet paper; pycls' own count is ours"),
+        ("efficientnet_b5", 456, "macs", 10_266_384_752, 9.9e9, "RegNet paper; pycls' own count is ours"),
+        (
+            "efficientnet_b2",
+            288,
+            "macs",
+            1_087_529_456,
+            993_561_872,
+            "torchvision runs it at 288, the paper at 260",
+        ),
+    ],
+)
+def test_where_sources_disagree(
+    name: str, size: int, field: str, ours: int, other: float, cause: str
+) -> None:
+    costs = infer(spaces.find(name).bind(input=(3, size, size)).draw(spaces.Fixed()))
+    assert getattr(costs, field) == ours != other, cause

@@ -152,7 +152,7 @@ def _derive(
             return f"{name} // 2"
         if role in _FOLLOWING and param == "width":
             value, base = numbers[0]
-            if role != "groups" and value > base and all(v * base == k * value for v, k in numbers):
+            if value > base and all(v * base == k * value for v, k in numbers):
                 if value % base == 0:
                     return f"{value // base} * {name}"
             elif base % value == 0 and all(k == v * (base // value) for v, k in numbers):

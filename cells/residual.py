@@ -6,22 +6,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cells.ops import RELU, SIGMOID, Add, AvgPool, BatchNorm, Conv, GlobalPool, Mul, PadChannels
+from cells.ops import RELU, SIGMOID, Activation, Add, AvgPool, BatchNorm, Conv, GlobalPool, Mul, PadChannels
 from cells.sketch import Sketch, Value
 
 
-def squeeze_excite(s: Sketch, x: Value, width: int, name: str = "se") -> Value:
+def squeeze_excite(
+    s: Sketch, x: Value, width: int, name: str = "se", *, act: Activation = RELU, gate: Activation = SIGMOID
+) -> Value:
     """Scales each channel by a gate computed from all of them (Hu et al. 2018, arXiv:1709.01507)."""
     with s.block(name, "SqueezeExcite"):
-        gate = s.chain(
+        scale = s.chain(
             x,
             pool=GlobalPool(),
             reduce=Conv(width, 1, bias=True),
-            relu=RELU,
+            **{act.kind: act},
             expand=Conv(x.shape[0], 1, bias=True),
-            sigmoid=SIGMOID,
+            **{gate.kind: gate},
         )
-        return s.add("scale", Mul(), x, gate)
+        return s.add("scale", Mul(), x, scale)
 
 
 def _changes(x: Value, w: int, stride: int) -> bool:

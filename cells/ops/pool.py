@@ -62,10 +62,10 @@ class _Pool(Op):
         )
 
     def identity(self, *inputs: Shape) -> tuple[object, ...]:
-        sides = zip(inputs[0][1:], pair(self.kernel), pair(self.stride), pair(self.padding), strict=True)
-        clipped = self.ceil and any((n + 2 * p - k) % s for n, k, s, p in sides)
         plain = (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
-        return (*plain, "ceil") if clipped else plain
+        sides = zip(inputs[0][1:], pair(self.kernel), pair(self.stride), pair(self.padding), strict=True)
+        larger = any(self.positions(n, k, s, p) > (n + 2 * p - k) // s + 1 for n, k, s, p in sides)
+        return (*plain, "ceil") if larger else plain
 
 
 @op("max_pool")

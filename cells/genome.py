@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from cells import identity
-from cells.ops import OPS, Input, Invalid, Op, Shape, check
+from cells.ops import OPS, Facts, Input, Invalid, Op, Shape, facts
 
 FORMAT = 1
 """Version of the JSON form."""
@@ -59,6 +59,17 @@ class Genome:
     nodes: tuple[Node, ...]
     kinds: tuple[tuple[str, str], ...] = ()
     aux: tuple[int, ...] = ()
+
+    @cached_property
+    def facts(self) -> tuple[Facts, ...]:
+        """What follows for each node, in order. Raises `Invalid` naming the node that does not fit."""
+        found = [Facts(self.input, 0, 0, 0, repr(("input", self.input)).encode())]
+        for op, inputs, path in self.nodes[1:]:
+            try:
+                found.append(facts(op, tuple([found[i].shape for i in inputs])))
+            except Invalid as error:
+                raise Invalid(f"{path}: {error}", violation=error.violation) from error
+        return tuple(found)
 
     @cached_property
     def key(self) -> str:
@@ -198,10 +209,6 @@ def _read_node(entry: Any, index: int) -> Node:
     _expect(not unknown, f"node {path}: {name} has no field {', '.join(unknown)}")
     try:
         made = cls(**fields)
-    except TypeError as error:
-        raise Invalid(f"node {path}: {error}") from error
-    try:
-        check(made)
-    except Invalid as error:
+    except (TypeError, Invalid) as error:
         raise Invalid(f"node {path}: {error}") from error
     return Node(made, tuple(inputs), path)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
-from cells.ops import Concat, Facts, Op, Shape, facts
+from cells.ops import Concat, Op
 
 if TYPE_CHECKING:
     from cells.genome import Genome
@@ -20,15 +20,11 @@ if TYPE_CHECKING:
 _SIZE = 8
 
 
-def _hash(data: bytes) -> bytes:
-    return blake2b(data, digest_size=_SIZE).digest()
-
-
 class _Entry(NamedTuple):
     op: Op
     token: bytes
     inputs: tuple[int, ...]
-    shapes: tuple[Shape, ...]
+    node: int  # its index in the genome
 
 
 def key(
@@ -47,38 +43,36 @@ def key(
         Invalid: the genome's shapes do not fit.
     """
     entries, output = _canonical(genome, aliases, flatten, order, merge)
-    users: list[list[tuple[int, int]]] = [[] for _ in entries]
-    alive = [False] * len(entries)
-    alive[output] = True
-    for index in range(len(entries) - 1, -1, -1):
-        if alive[index]:
-            for slot, source in enumerate(entries[index].inputs):
-                alive[source] = True
-                users[source].append((index, slot))
-    free = _order_free(entries, users, output) if order else [False] * len(entries)
-    unordered = [(order and e.op.commutative) or f for e, f in zip(entries, free, strict=True)]
-
+    free = _order_free(genome, entries, output) if order else set()
     forward: list[bytes] = []
-    for index, entry in enumerate(entries):
-        hashes = [forward[source] for source in entry.inputs]
-        if unordered[index]:
-            hashes.sort()
-        forward.append(_hash(entry.token + b"|" + b"".join(hashes)))
-
-    backward: list[bytes] = [b""] * len(entries)
-    for index in range(len(entries) - 1, -1, -1):
-        if not alive[index]:
-            continue
-        readers = users[index]
-        if len(readers) == 1:
-            user, slot = readers[0]
-            seen = backward[user] if unordered[user] or not slot else backward[user] + b"%d" % slot
+    for index, (op, token, inputs, _) in enumerate(entries):
+        if len(inputs) == 1:
+            text = token + forward[inputs[0]]
         else:
-            seen = b"".join(
-                sorted(backward[u] if unordered[u] or not s else backward[u] + b"%d" % s for u, s in readers)
-            )
-        backward[index] = _hash(forward[index] + seen)
-    return _hash(b"".join(sorted(b for b in backward if b))).hex()
+            hashes = [forward[source] for source in inputs]
+            if (order and op.commutative) or index in free:
+                hashes.sort()
+            text = token + b"".join(hashes)
+        forward.append(blake2b(text, digest_size=_SIZE).digest())
+
+    users: list[list[bytes]] = [[] for _ in entries]
+    backward: list[bytes] = []
+    for index in range(len(entries) - 1, -1, -1):
+        readers = users[index]
+        if not readers and index != output:
+            continue  # a sum that was flattened into its only reader, say
+        if len(readers) > 1:
+            readers.sort()
+        op, _, inputs, _ = entries[index]
+        made = blake2b(forward[index] + b"".join(readers), digest_size=_SIZE).digest()
+        backward.append(made)
+        if len(inputs) == 1 or (order and op.commutative) or index in free:
+            for source in inputs:
+                users[source].append(made)
+        else:
+            for slot, source in enumerate(inputs):
+                users[source].append(made + b"%d" % slot)
+    return blake2b(b"".join(sorted(backward)), digest_size=_SIZE).hexdigest()
 
 
 def _canonical(
@@ -92,8 +86,8 @@ def _canonical(
             for source in nodes[index].inputs:
                 needed[source] = True
 
-    entries: list[_Entry] = [_Entry(nodes[0].op, repr(("input", genome.input)).encode(), (), ())]
-    shapes: list[Shape] = [genome.input]
+    known = genome.facts
+    entries = [_Entry(nodes[0].op, known[0].token, (), 0)]
     canon = [0] * len(nodes)
     seen: dict[tuple[bytes, tuple[int, ...]], int] = {}
     for index in range(1, len(nodes)):
@@ -104,7 +98,7 @@ def _canonical(
         if aliases and len(inputs) == 1 and (op.arity is None or op.alias()):
             canon[index] = inputs[0]
             continue
-        fact: Facts = facts(op, tuple([shapes[i] for i in inputs]))
+        fact = known[index]
         if op.commutative:
             if flatten:
                 kind = type(op)
@@ -120,20 +114,21 @@ def _canonical(
                 canon[index] = twin
                 continue
         canon[index] = len(entries)
-        entries.append(_Entry(op, fact.token, read, tuple([shapes[i] for i in read])))
-        shapes.append(fact.shape)
+        entries.append(_Entry(op, fact.token, read, index))
     return entries, canon[-1]
 
 
-def _order_free(entries: list[_Entry], users: list[list[tuple[int, int]]], output: int) -> list[bool]:
-    """For each node, whether it is a concatenation whose order of inputs nothing later can tell."""
-    concats = [isinstance(entry.op, Concat) for entry in entries]
-    if not any(concats):
+def _order_free(genome: Genome, entries: list[_Entry], output: int) -> set[int]:
+    """The concatenations whose order of inputs nothing later can tell."""
+    concats = {index for index, entry in enumerate(entries) if isinstance(entry.op, Concat)}
+    if not concats:
         return concats
-    roles = [entry.op.channels(*entry.shapes) if entry.shapes else "order" for entry in entries]
-    blind = [False] * len(entries)
-    for index in range(len(entries) - 1, -1, -1):
-        blind[index] = index != output and all(
-            roles[u] == "mix" or (roles[u] == "keep" and blind[u]) for u, _ in users[index]
-        )
-    return [concat and b for concat, b in zip(concats, blind, strict=True)]
+    blind = [True] * len(entries)  # no user tells the order of channels
+    blind[output] = False
+    for index in range(len(entries) - 1, 0, -1):
+        op, _, inputs, node = entries[index]
+        role = op.channels(*(genome.facts[i].shape for i in genome.nodes[node].inputs))
+        if not (role == "mix" or (role == "keep" and blind[index])):
+            for source in inputs:
+                blind[source] = False
+    return {index for index in concats if blind[index]}

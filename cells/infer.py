@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cells.genome import Genome, live
-from cells.ops import Invalid, Mul, Shape, facts
-from cells.ops.base import Window
+from cells.ops import Mul, Shape
+from cells.ops.base import POINT, Window
 
 
 class Layer(NamedTuple):
@@ -80,11 +80,11 @@ def _look(sights: list[_Sight], window: Window | None) -> _Sight:
             all(pooled),
             any(s.context for s in sights) or (any(pooled) and not all(pooled)),
         )
+    if window is POINT:
+        return sight
     if window is None:
         return sight._replace(pooled=True)
     (eh, ew), (sh, sw) = window
-    if eh == ew == sh == sw == 1:
-        return sight
     (fh, fw), (jh, jw) = sight.field, sight.jump
     return _Sight((fh + (eh - 1) * jh, fw + (ew - 1) * jw), (jh * sh, jw * sw), sight.pooled, sight.context)
 
@@ -99,25 +99,25 @@ def infer(genome: Genome, *, aux: bool = False) -> Costs:
         Invalid: a node cannot take its inputs; the message names its path.
     """
     alive = live(genome, aux=aux)
-    nodes = genome.nodes
-    shapes: list[Shape] = [genome.input] * len(nodes)
+    nodes, known = genome.nodes, genome.facts
     depths = [0] * len(nodes)
     sights = [_Sight()] * len(nodes)
     layers: list[Layer] = []
     for index in range(1, len(nodes)):
         if not alive[index]:
             continue
-        op, inputs, path = nodes[index]
-        try:
-            fact = facts(op, tuple([shapes[i] for i in inputs]))
-        except Invalid as error:
-            raise Invalid(f"{path}: {error}", violation=error.violation) from error
-        shape = shapes[index] = fact.shape
+        op, inputs, _ = nodes[index]
+        fact = known[index]
+        shape = fact.shape
         # A gate (a 1x1 map that scales a larger one) is no part of the path through the network.
-        followed = [i for i in inputs if shapes[i][1:] == shape[1:]] if type(op) is Mul else inputs
+        followed = [i for i in inputs if known[i].shape[1:] == shape[1:]] if type(op) is Mul else inputs
         depth = depths[index] = max([depths[i] for i in followed]) + op.weighted
-        sight = _look([sights[i] for i in inputs], op.window())
-        sights[index] = sight = sight._replace(context=sight.context or op.context)
+        sight = sights[inputs[0]]
+        if len(inputs) > 1 or fact.window is not POINT:
+            sight = _look([sights[i] for i in inputs], fact.window)
+        if op.context:
+            sight = sight._replace(context=True)
+        sights[index] = sight
         layers.append(
             Layer(index, shape, fact.params, fact.macs, fact.activations, depth, sight.field, sight.jump)
         )
@@ -129,7 +129,7 @@ def infer(genome: Genome, *, aux: bool = False) -> Costs:
         depth=depths[-1],
         receptive_field=max(last.field),
         global_context=last.context,
-        output=shapes[-1],
+        output=known[-1].shape,
         layers=tuple(layers),
     )
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from cells.genome import Genome, Node, check_kind, check_path
-from cells.ops import Input, Invalid, Op, Shape, facts
+from cells.ops import Facts, Input, Invalid, Op, Shape, facts
 
 
 class Value(NamedTuple):
@@ -33,24 +33,39 @@ class Sketch:
         self.input = Value(0, input)
         self._shape = input
         self._nodes = [Node(Input(), (), "input")]
+        self._facts = [Facts(input, 0, 0, 0, repr(("input", input)).encode())]
         self._paths = {"input"}
+        self._scopes: set[str] = set()
         self._prefix = ""
         self._kinds: dict[str, str] = {"": kind}
         check_kind(kind)
 
     def add(self, name: str, op: Op, *inputs: Value) -> Value:
         """Appends a node called `name` in the open block. Raises `Invalid` naming its path."""
-        check_path(name)
         path = self._prefix + name
         if path in self._paths:
             raise Invalid(f"{path}: the path is used twice")
+        check_path(name)
+        if "." in name:
+            self._enter(path)
         try:
-            shape = facts(op, tuple([v.shape for v in inputs])).shape
+            if len(inputs) == 1:
+                index, shape = inputs[0]
+                fact = facts(op, (shape,))
+                sources: tuple[int, ...] = (index,)
+            else:
+                fact = facts(op, tuple([v[1] for v in inputs]))
+                sources = tuple([v[0] for v in inputs])
         except Invalid as error:
             raise Invalid(f"{path}: {error}", violation=error.violation) from error
         self._paths.add(path)
-        self._nodes.append(Node(op, tuple([v.index for v in inputs]), path))
-        return Value(len(self._nodes) - 1, shape)
+        self._nodes.append(Node(op, sources, path))
+        self._facts.append(fact)
+        return Value(len(self._nodes) - 1, fact.shape)
+
+    def _enter(self, path: str) -> None:
+        """Notes the blocks that a path runs through."""
+        self._scopes.update(path[:i] for i, c in enumerate(path) if c == ".")
 
     def chain(self, x: Value, /, **ops: Op) -> Value:
         """Appends the ops one after another, each under its keyword's name."""
@@ -63,6 +78,7 @@ class Sketch:
         """Nodes added inside lie below `name`, which becomes a class called `kind` (None: a mere path)."""
         check_path(name)
         outer, self._prefix = self._prefix, f"{self._prefix}{name}."
+        self._enter(self._prefix)
         if kind is not None:
             path = self._prefix[:-1]
             if path in self._kinds:
@@ -78,12 +94,14 @@ class Sketch:
         """The finished genome. Nodes drawn after `output` must be none: the output is the last node."""
         if output.index != len(self._nodes) - 1:
             raise Invalid("the output must be the node drawn last")
-        clash = self._paths.intersection(p[:i] for p in self._paths for i, c in enumerate(p) if c == ".")
+        clash = self._paths & self._scopes
         if clash:
             raise Invalid(f"{min(clash)}: a node and a block have the same path")
-        return Genome(
+        made = Genome(
             self.input.shape,
             tuple(self._nodes),
             tuple(sorted(self._kinds.items())),
             tuple(v.index for v in aux),
         )
+        vars(made)["facts"] = tuple(self._facts)  # the cached property, known already
+        return made

@@ -74,9 +74,22 @@ Channels = Literal["mix", "keep", "order"]
 """Whether an op mixes all its input channels densely, keeps them apart, or depends on their order."""
 
 
+class _Values(type):
+    """Equal calls of a class give one object, checked once: a genome repeats few ops many times."""
+
+    @lru_cache(maxsize=1 << 16, typed=True)  # noqa: B019 - classes live as long as the table
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        made = super().__call__(*args, **fields)
+        check(made)
+        vars(made)["_known"] = {}  # facts by input shapes
+        return made
+
+
 @dataclass(frozen=True)
-class Op:
+class Op(metaclass=_Values):
     """Base of all operations. Field defaults are part of the file format and never change.
+
+    Making one raises `Invalid` when a field's value is not of the field's type.
 
     Every method takes the shapes of the inputs in order. `shape` raises `Invalid` for illegal ones;
     the others may assume that it did not.
@@ -193,8 +206,7 @@ def operand(text: str) -> str:
 
 
 @cache
-def _hints(name: str) -> dict[str, Any]:
-    cls = OPS[name]
+def _hints(cls: Any) -> dict[str, Any]:
     hints = get_type_hints(cls)
     return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
@@ -219,7 +231,7 @@ def _fits(value: object, hint: Any) -> bool:
 
 def check(op: Op) -> None:
     """Raises `Invalid` when a field's value is not of the field's type, so that no source can hide in one."""
-    for field, hint in _hints(op.name).items():
+    for field, hint in _hints(type(op)).items():
         value = getattr(op, field)
         if not _fits(value, hint):
             expected = getattr(hint, "__name__", None) if get_origin(hint) is None else str(hint)
@@ -234,21 +246,33 @@ class Facts(NamedTuple):
     macs: int
     activations: int
     token: bytes
+    window: Window | None = Window()
 
 
-@lru_cache(maxsize=1 << 17)
+POINT = Window()
+"""The window of ops that treat every position alike."""
+
+
 def facts(op: Op, inputs: tuple[Shape, ...]) -> Facts:
     """The facts of one use of an op. Raises `Invalid`."""
-    check(op)
+    known: dict[tuple[Shape, ...], Facts] = op.__dict__["_known"]
+    found = known.get(inputs)
+    if found is None:
+        found = known[inputs] = _facts(op, inputs)
+    return found
+
+
+def _facts(op: Op, inputs: tuple[Shape, ...]) -> Facts:
     if op.arity is not None and len(inputs) != op.arity:
         raise Invalid(f"{op.name} takes {op.arity} inputs, not {len(inputs)}")
     if op.arity is None and not inputs:
         raise Invalid(f"{op.name} needs at least one input")
-    shape = op.shape(*inputs)
+    shape, window = op.shape(*inputs), op.window()
     return Facts(
         shape,
         sum(math.prod(w) for w in op.weights(*inputs).values()),
         op.macs(*inputs),
         math.prod(shape) if op.conv else 0,
         repr(op.identity(*inputs)).encode(),
+        POINT if window == POINT else window,
     )

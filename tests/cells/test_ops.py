@@ -133,7 +133,6 @@ def test_op_used_twice_in_the_table_is_refused() -> None:
     ],
 )
 def test_illegal_uses_are_invalid_in_words(made: Op, shape: tuple[int, ...], reason: str) -> None:
-    facts.cache_clear()
     with pytest.raises(Invalid, match=reason):
         facts(made, (shape,))
 

@@ -60,7 +60,12 @@ def boxes(genome: Genome, costs: Costs) -> tuple[list[Box], set[tuple[int, int]]
             made[-1].extras.append(_name(genome, layers[0]))  # an activation, say
             home[layers[0].index] = len(made) - 1
             continue
-        label = _name(genome, layers[0]) if path == genome.nodes[layers[0].index].path else kind
+        convs = [layer for layer in layers if genome.nodes[layer.index].op.conv]
+        label = kind
+        if path == genome.nodes[layers[0].index].path:
+            label = _name(genome, layers[0])
+        elif len(convs) == 1:
+            label = f"{kind} {_name(genome, convs[0]).partition(' ')[2]}"
         run = (
             last is not None
             and not last.extras

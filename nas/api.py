@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from search_spaces import names
 
@@ -19,20 +19,42 @@ def list_models(pattern: str = "*") -> list[str]:
     return names(pattern, classic=True)
 
 
-def create_model(name: str, *, num_classes: int | None = None, input: Shape | None = None) -> nn.Module:
-    """A network by name (or genome file, or RUN:KEY) as an ordinary torch module, with random weights.
+def create_model(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    input: Shape | None = None,
+    stem: Literal["published", "small"] = "published",
+    weights: str | os.PathLike[str] | None = None,
+    strict: bool = True,
+) -> nn.Module:
+    """A network by name (or genome file, or RUN:KEY) as an ordinary torch module.
 
     Args:
         num_classes: None: as published.
         input: (C, H, W) it is drawn for; None: as published.
+        stem: `small` takes the strides out of the stem, for small images (see `cells.stem.small_stem`).
+        weights: a .safetensors or .pt file of ours, loaded by name; None: random weights.
+        strict: whether weights must fit exactly. If not, what fits is loaded and the rest is warned of.
 
     Raises:
         LookupError: no network has that name.
+        WeightsError: the weights do not fit; the message names the first mismatch.
+        Invalid: the network does not fit the input.
     """
-    from nas.build import build
+    import warnings
+
+    from cells.stem import small_stem
+    from nas.build import build, load_weights
     from nas.targets import resolve
 
-    return build(resolve(name, input, num_classes).genome)
+    genome = resolve(name, input, num_classes).genome
+    module = build(small_stem(genome) if stem == "small" else genome)
+    if weights is not None:
+        left = load_weights(module, weights, strict=strict)
+        if left:
+            warnings.warn("weights left out: " + "; ".join(left), stacklevel=2)
+    return module
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

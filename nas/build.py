@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import linecache
+import os
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from cells.emit import emit
@@ -55,6 +58,49 @@ def build(genome: Genome) -> nn.Module:
     if built != inferred:
         raise BuildError(f"the built {kind} has {built:,} parameters where {inferred:,} were inferred")
     return module
+
+
+class WeightsError(RuntimeError):
+    """A file of weights that does not fit the network; the message names the first mismatch."""
+
+
+def load_weights(module: nn.Module, file: str | os.PathLike[str], *, strict: bool = True) -> list[str]:
+    """Loads weights (.safetensors, or .pt of plain tensors) by name, which is node path + tensor name.
+
+    Args:
+        strict: every name must be there, on both sides, in the same shape. Otherwise what fits is loaded.
+
+    Returns:
+        What was left out, one line each; nothing when strict.
+
+    Raises:
+        WeightsError: the file cannot be read, or (strict) does not fit.
+    """
+    path = Path(file)
+    try:
+        if path.suffix == ".safetensors":
+            given = load_file(path)
+        else:
+            given = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"cannot read weights from {path}: {type(error).__name__}: {reason}") from error
+    own = module.state_dict()
+    left: list[str] = []
+    for name, tensor in own.items():
+        if name not in given:
+            left.append(f"{name} is not in the file")
+        elif given[name].shape != tensor.shape:
+            left.append(
+                f"{name} is {list(given[name].shape)} in the file, {list(tensor.shape)} in the network"
+            )
+    left += [f"{name} is not in the network" for name in given if name not in own]
+    if left and strict:
+        more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
+        raise WeightsError(f"{path}: {left[0]}{more}")
+    fits = {n: t for n, t in given.items() if n in own and t.shape == own[n].shape}
+    module.load_state_dict(fits, strict=False)
+    return left
 
 
 def pick_device() -> torch.device:

@@ -60,6 +60,7 @@ def _user_errors() -> tuple[type[BaseException], ...]:
     for module, names in (
         ("nas.options", ("UsageError",)),
         ("nas.store", ("StoreError",)),
+        ("nas.build", ("WeightsError",)),
         ("nas.data", ("DataError",)),
         ("nas.strategies.base", ("UnknownStrategyError",)),
         ("nas.targets", ("TargetError",)),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.cli import guard, input_shape, parser, positive
@@ -20,7 +22,7 @@ EXAMPLES = """\
   python -m nas.show regnety_008 --input 3x32x32 --classes 10 --layers
   python -m nas.show runs/first
   python -m nas.show runs/first:2d040a4c --json
-  python -m nas.show genome.json
+  python -m nas.show genome.json --draw net.svg
 """
 
 
@@ -36,13 +38,17 @@ def arguments() -> argparse.ArgumentParser:
     )
     p.add_argument("--layers", action="store_true", help="a line for each layer instead of each block")
     p.add_argument("--aux", action="store_true", help="count auxiliary heads as well")
+    p.add_argument("--draw", metavar="FILE.svg", help="write a picture by block (.svg, .pdf or .png)")
     p.add_argument("--json", action="store_true", help="one JSON object")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    given = arguments().parse_args(argv)
+    p = arguments()
+    given = p.parse_args(argv)
+    if given.draw is not None and Path(given.draw).suffix not in (".svg", ".pdf", ".png"):
+        p.error(f"argument --draw: {given.draw} must end in .svg, .pdf or .png")
 
     from cells.infer import infer
     from nas.targets import resolve
@@ -51,11 +57,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_plugins()
     target = resolve(given.target, given.input, given.classes)
     costs = infer(target.genome, aux=given.aux)
+    if given.draw is not None:
+        _draw(target, given.draw)
     if given.json:
         print(json.dumps(facts(target, costs)))
     else:
         _print(target, costs, by_layer=given.layers)
     return 0
+
+
+def _draw(target: Target, file: str) -> None:
+    from cells.draw import draw
+    from nas.targets import TargetError
+
+    try:
+        draw(target.genome, Path(file), target.name)
+    except ImportError as error:
+        raise TargetError(f"--draw needs the extra draw: pip install 'nas-engine[draw]' ({error})") from error
+    except OSError as error:
+        raise TargetError(f"--draw {file}: {error.strerror}") from error
 
 
 def facts(target: Target, costs: Costs) -> dict[str, Any]:
@@ -81,31 +101,14 @@ def warnings(genome: Genome, costs: Costs) -> list[str]:
             f"{costs.receptive_field} of them"
         )
     for layer in costs.layers:
-        node = genome.nodes[layer.index]
-        window = node.op.window()
-        if node.op.conv and window is not None and max(window.extent) > 1 and max(layer.shape[1:]) < 2:
-            found.append(
-                f"from {node.path} on the map is 1x1: all but one tap of a kernel read padding "
-                "(fewer strides?)"
-            )
-            break
-    return found
-
-
-def blocks(genome: Genome, costs: Costs) -> list[tuple[str, str, list[Layer]]]:
-    """(path, kind, layers) of the outermost numbered or named blocks, in order."""
-    kinds = dict(genome.kinds)
-    found: list[tuple[str, str, list[Layer]]] = []
-    for layer in costs.layers:
-        path = genome.nodes[layer.index].path
-        parts = path.split(".")
-        prefixes = [".".join(parts[:i]) for i in range(1, len(parts))]
-        block = next((p for p in prefixes if p in kinds), path)
-        kind = kinds.get(block, genome.nodes[layer.index].op.name)
-        if found and found[-1][0] == block:
-            found[-1][2].append(layer)
-        else:
-            found.append((block, kind, [layer]))
+        op, path = genome.nodes[layer.index].op, genome.nodes[layer.index].path
+        window = op.window()
+        if not op.conv or window is None or max(window.extent) < 3 or min(layer.shape[1:]) > 2:
+            continue
+        side = min(layer.shape[1:])
+        padding = "8 of the 9 taps of a 3x3" if side == 1 else "5 of the 9 taps of a 3x3"
+        found.append(f"from {path} on the map is {side} wide: there {padding} read padding (fewer strides?)")
+        break
     return found
 
 
@@ -122,23 +125,25 @@ def _print(target: Target, costs: Costs, *, by_layer: bool) -> None:
             markup=False,
         )
     what = "op" if by_layer else "block"
-    titles = ("path", what, "output", "params", "%", "MACs", "%", "activations", "sees", "jump")
+    titles = ("path", what, "output", "kernel", "params", "%", "MACs", "%", "memory", "%", "sees", "jump")
+    total = sum(memory(genome, layer) for layer in costs.layers) or 1
     table = columns(*titles, left=("path", what))
 
     def add(path: str, what: str, layers: list[Layer]) -> None:
         last = layers[-1]
-        params, macs, acts = (
-            sum(getattr(layer, n) for layer in layers) for n in ("params", "macs", "activations")
-        )
+        params, macs = (sum(getattr(layer, n) for layer in layers) for n in ("params", "macs"))
+        held = sum(memory(genome, layer) for layer in layers)
         table.add_row(
             path,
             what,
             "x".join(map(str, last.shape)),
+            kernels(genome, layers),
             f"{params:,}",
             f"{100 * params / max(costs.params, 1):.1f}",
             short(macs),
             f"{100 * macs / max(costs.macs, 1):.1f}",
-            f"{acts:,}",
+            f"{held:,}",
+            f"{100 * held / total:.1f}",
             str(max(last.receptive_field)),
             str(max(last.jump)),
         )
@@ -146,17 +151,11 @@ def _print(target: Target, costs: Costs, *, by_layer: bool) -> None:
     if by_layer:
         for layer in costs.layers:
             node = genome.nodes[layer.index]
-            call = node.op.module(*(_shape(genome, costs, i) for i in node.inputs))
-            what = node.op.name
-            if call is not None and node.op.window() is not None:
-                sizes = [
-                    a
-                    for a in call.args
-                    if a.name in ("kernel_size", "stride", "groups") and a.value != a.default
-                ]
-                what += "".join(f" {a.name.removesuffix('_size')} {a.value}" for a in sizes)
+            what = str(getattr(node.op, "kind", node.op.name))
             add(node.path, what, [layer])
     else:
+        from cells.draw import blocks
+
         for path, kind, layers in blocks(genome, costs):
             add(path, kind, layers)
     out.print(table)
@@ -166,12 +165,31 @@ def _print(target: Target, costs: Costs, *, by_layer: bool) -> None:
         f"activations, depth {costs.depth}, receptive field {costs.receptive_field}{context}",
         markup=False,
     )
+    held = total + math.prod(genome.input)
+    out.print(
+        f"memory: {held:,} values of the input and of every layer that does not work in place, "
+        f"{4 * held / 1e6:.3g} MB in fp32 for one image",
+        markup=False,
+    )
     for warning in warnings(genome, costs):
         out.print(f"warning: {warning}", markup=False)
 
 
-def _shape(genome: Genome, costs: Costs, index: int) -> tuple[int, ...]:
-    return genome.input if index == 0 else next(layer.shape for layer in costs.layers if layer.index == index)
+def memory(genome: Genome, layer: Layer) -> int:
+    """Values that a layer's output holds; none where it may take the place of its input."""
+    return 0 if genome.nodes[layer.index].op.in_place else math.prod(layer.shape)
+
+
+def kernels(genome: Genome, layers: list[Layer]) -> str:
+    """The windows of the layers that are not points, largest first: `3x3 /2` is a 3x3 of stride 2."""
+    found: dict[str, int] = {}
+    for layer in layers:
+        window = genome.nodes[layer.index].op.window()
+        if window is not None and (max(window.extent) > 1 or max(window.stride) > 1):
+            stride = "x".join(map(str, dict.fromkeys(window.stride)))
+            text = "x".join(map(str, window.extent)) + (f" /{stride}" if stride != "1" else "")
+            found[text] = max(window.extent)
+    return ", ".join(sorted(found, key=lambda text: -found[text])[:3])
 
 
 if __name__ == "__main__":

@@ -107,6 +107,8 @@ class Op(metaclass=_Values):
     conv: ClassVar[bool] = False
     """Its output elements count as activations (Radosavovic et al. 2020, section 3.1)."""
     norm: ClassVar[bool] = False
+    in_place: ClassVar[bool] = False
+    """Its output may take the place of its input, and is not counted as memory."""
     context: ClassVar[bool] = False
     """Lets positions see others all over the map without being one summary of it (attention, for one)."""
 

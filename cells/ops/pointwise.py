@@ -11,6 +11,8 @@ from cells.ops.base import Arg, Call, Channels, Invalid, Op, Shape, Window, feat
 
 @dataclass(frozen=True)
 class _Pointwise(Op):
+    in_place = True
+
     def channels(self, *inputs: Shape) -> Channels:
         return "keep"
 

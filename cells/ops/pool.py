@@ -140,6 +140,8 @@ class AdaptivePool(Op):
 class Flatten(Op):
     """All elements as one vector."""
 
+    in_place = True
+
     def shape(self, *inputs: Shape) -> Shape:
         if not inputs[0]:
             raise Invalid("flatten: nothing to flatten")

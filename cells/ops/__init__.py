@@ -3,6 +3,7 @@
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
 from cells.ops.conv import Conv, Depthwise, Linear
 from cells.ops.merge import Add, Concat, Mul
+from cells.ops.pad import Pad
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Zero
 from cells.ops.pool import AvgPool, Flatten, GlobalPool, MaxPool
 
@@ -30,6 +31,7 @@ __all__ = [
     "MaxPool",
     "Mul",
     "Op",
+    "Pad",
     "Shape",
     "Size",
     "Window",

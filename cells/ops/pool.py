@@ -27,6 +27,7 @@ class _Pool(Op):
     kernel: Size = 2
     stride: Size = 2
     padding: Size = 0
+    ceil: bool = False
 
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride))
@@ -38,7 +39,11 @@ class _Pool(Op):
             raise Invalid(f"{self.name}: kernel and stride must be positive, padding not negative")
         if 2 * ph > kh or 2 * pw > kw:
             raise Invalid(f"{self.name}: padding {self.padding} is more than half of kernel {self.kernel}")
-        return (channels, slide(height, kh, sh, ph, self.name), slide(width, kw, sw, pw, self.name))
+        return (
+            channels,
+            slide(height, kh, sh, ph, self.name, ceil=self.ceil),
+            slide(width, kw, sw, pw, self.name, ceil=self.ceil),
+        )
 
     def channels(self, *inputs: Shape) -> Channels:
         return "keep"
@@ -49,10 +54,12 @@ class _Pool(Op):
             Arg("kernel_size", square(pair(self.kernel))),
             Arg("stride", square(pair(self.stride)), square(pair(self.kernel))),
             Arg("padding", square(pair(self.padding)), 0),
+            Arg("ceil_mode", self.ceil, False),
         )
 
     def identity(self, *inputs: Shape) -> tuple[object, ...]:
-        return (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        pool = (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
+        return (*pool, "ceil") if self.ceil else pool
 
 
 @op("max_pool")

@@ -71,6 +71,9 @@ class _Writer:
 
     def step(self, piece: Piece) -> None:
         """Writes one piece, or leaves it to be nested in the next."""
+        inner = [source for source in piece.reads if source in self.pending]
+        if len(inner) > 1 and sum(len(self.pending[source].text) for source in inner) > _LONG:
+            self.settle(inner)
         expression = self.expression(piece)
         text, depth, names = expression
         alive = {name for node, name in self.names.items() if self.left.get(node)} | self.held()
@@ -124,6 +127,12 @@ class _Writer:
             for source in piece.reads:
                 self.left[source] -= 1
         news = [f"s{i}" for i in range(width)]
+        for source in dict.fromkeys(first.reads):
+            if width > 1 and self.left[source] and self.names[source] in news:
+                # The loop moves on; who reads this value later finds it under another name.
+                kept = self.fresh()
+                self.lines.append(f"{kept} = {self.names[source]}")
+                self.names[source] = kept
         if width == 1:
             news = [olds[0] if not self.left[first.reads[0]] else self.fresh()]
         if olds != news:
@@ -163,7 +172,11 @@ class _Writer:
                 index += 1
         output = self.structure.genome.output
         if not late:
-            self.lines.append("return " + ", ".join(self.take(node).text for node in self.returned))
+            target, _, value = self.lines[-1].partition(" = ") if self.lines else ("", "", "")
+            if [self.names.get(node) for node in self.returned] == [target]:
+                self.lines[-1] = f"return {value}"
+            else:
+                self.lines.append("return " + ", ".join(self.take(node).text for node in self.returned))
             return self.lines
         self.settle([output])
         result = self.take(output).text

@@ -1,5 +1,5 @@
 """Hand-designed networks as genomes. A new family is one file and one import line here."""
 
-from search_spaces.classics import regnet
+from search_spaces.classics import darts, enas, nasnet, regnet
 
-__all__ = ["regnet"]
+__all__ = ["darts", "enas", "nasnet", "regnet"]

@@ -85,7 +85,7 @@ AMOEBANET_D = Genotype(
         (4, 5, 6),
     ),
 )
-"""Real et al. 2019, appendix D; tensorflow/tpu, model_specs.py."""
+"""Real et al. 2019; tensorflow/tpu, model_specs.py."""
 
 ENAS_MICRO = Genotype(
     normal=all_nodes(
@@ -108,3 +108,12 @@ ENAS_MICRO = Genotype(
 )
 """Pham et al. 2018, figure 8; melodyguan/enas, cifar10_micro_final.sh."""
 
+
+def _averaged(cell: Cell) -> Cell:
+    """The cell with 3x3 average pools for its maximum pools."""
+    names = {"max_pool_3x3": "avg_pool_3x3"}
+    return cell._replace(nodes=tuple(tuple((names.get(o, o), i) for o, i in node) for node in cell.nodes))
+
+
+AMOEBANET_D_GPIPE = Genotype(_averaged(AMOEBANET_D.normal), _averaged(AMOEBANET_D.reduce))
+"""AmoebaNet-D in kakaobrain/torchgpipe, genotype.py and operations.py, whose max_pool_3x3 takes the mean."""

@@ -137,9 +137,9 @@ def _params_of_many(structure: Structure, made: BlockClass, columns: list[Column
             params.append((f"in_channels{formal}", "width", ins))
     if len(params) == 1:
         params = [("in_channels", "width", params[0][2])]
-    most = max(widths, key=widths.count, default=None)
-    if most is not None and most not in [values for _, _, values in params]:
-        params.append(("channels", "width", most))
+    inner = [values for values in widths if values not in [known for _, _, known in params]]
+    if inner:
+        params.append(("channels", "width", max(inner, key=inner.count)))
     return _completed(params, columns)
 
 
@@ -200,7 +200,7 @@ def _write_class(structure: Structure, made: BlockClass) -> None:
     if body:
         lines += _fold(f"    def __init__(self{''.join(', ' + a for a in arguments)}) -> None:")
         lines += ["        super().__init__()", *("        " + line for line in body), ""]
-    lines += [f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:"]
+    lines += _fold(f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:")
     lines += ["        " + line for line in forward]
     made.source = "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from cells.scopes import BlockClass, Piece, Structure
@@ -51,6 +52,10 @@ class _Writer:
         """The variables that pending expressions still read."""
         return {name for expression in self.pending.values() for name in expression.names}
 
+    def text(self, source: int) -> str:
+        """How a node is written where it is read."""
+        return self.pending[source].text if source in self.pending else self.names[source]
+
     def take(self, source: int) -> _Expression:
         """How a node is read once."""
         self.left[source] -= 1
@@ -72,7 +77,8 @@ class _Writer:
     def step(self, piece: Piece) -> None:
         """Writes one piece, or leaves it to be nested in the next."""
         inner = [source for source in piece.reads if source in self.pending]
-        if len(inner) > 1 and sum(len(self.pending[source].text) for source in inner) > _LONG:
+        several = len(inner) > 1 or len(piece.reads) > 2
+        if several and sum(len(self.text(source)) + 2 for source in piece.reads) > _LONG - 8:
             self.settle(inner)
         expression = self.expression(piece)
         text, depth, names = expression
@@ -116,6 +122,14 @@ class _Writer:
         gone = [piece.writes[0] for piece in steps][: -len(steps[0].reads)]
         return all(self.left[node] == reads.count(node) for node in gone)
 
+    def vacate(self, names: list[str], read: Counter[int]) -> None:
+        """Gives other names to the values that are still needed after `read`, as a loop takes theirs."""
+        self.settle([node for node, e in self.pending.items() if not e.names.isdisjoint(names)])
+        for node, name in [*self.names.items()]:
+            if name in names and self.left.get(node, 0) > read[node]:
+                self.names[node] = self.fresh()
+                self.lines.append(f"{self.names[node]} = {name}")
+
     def loop(self, start: int, steps: int) -> None:
         """Writes `for cell in self.cells: s0, s1 = s1, cell(s0, s1)`."""
         pieces = self.pieces[start : start + steps]
@@ -123,16 +137,11 @@ class _Writer:
         self.settle(first.reads)
         width = len(first.reads)
         olds = [self.names[s] for s in first.reads]
-        for piece in pieces:
-            for source in piece.reads:
-                self.left[source] -= 1
         news = [f"s{i}" for i in range(width)]
-        for source in dict.fromkeys(first.reads):
-            if width > 1 and self.left[source] and self.names[source] in news:
-                # The loop moves on; who reads this value later finds it under another name.
-                kept = self.fresh()
-                self.lines.append(f"{kept} = {self.names[source]}")
-                self.names[source] = kept
+        read = Counter(source for piece in pieces for source in piece.reads)
+        if width > 1:
+            self.vacate(news, read)
+        self.left.update({source: self.left[source] - times for source, times in read.items()})
         if width == 1:
             news = [olds[0] if not self.left[first.reads[0]] else self.fresh()]
         if olds != news:

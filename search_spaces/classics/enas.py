@@ -65,16 +65,15 @@ def macro(layers: tuple[Layer, ...], f: int, *, input: Shape, classes: int) -> G
         with s.block(f"layers.{i}", "Layer"):
             x = relu_conv_bn(s, outputs[-1], "conv1", f)
             x = relu_conv_bn(s, x, "conv2", f, kernel=kernel)
-            if i:
-                x = s.add("concat", Concat(), *(outputs[j] for j in skips), x)
-                x = relu_conv_bn(s, x, "skip", f)
+        if i:
+            if skips:
+                x = s.add(f"concat{i}", Concat(), *(outputs[j] for j in skips), x)
+            x = relu_conv_bn(s, x, f"skips.{i - 1}", f)
         outputs.append(x)
         if i + 1 in (third, 2 * third):
             f *= 2
-            stage = (i + 1) // third
-            outputs = [
-                factorized_reduce(s, x, f"pool{stage}_{j}", f, relu=False) for j, x in enumerate(outputs)
-            ]
+            name = f"pools{(i + 1) // third}"
+            outputs = [factorized_reduce(s, x, f"{name}.{j}", f, relu=False) for j, x in enumerate(outputs)]
     with s.block("head", "Head"):
         x = s.chain(outputs[-1], pool=GlobalPool(), flatten=Flatten(), fc=Linear(classes, bias=False))
     return s.genome(x)

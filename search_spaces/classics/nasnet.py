@@ -86,7 +86,7 @@ for _n, _f, _error, _cutout in ((6, 32, "3.41%", "2.65%"), (7, 96, "2.97%", "2.4
     classic(
         f"nasneta_cifar_{_n}_{24 * _f}",
         partial(_slim, "NASNet", NASNET_A, _n, _f, cifar_stem),
-        f"{_NASNET}\n{_n} @ {24 * _f} on CIFAR-10. Test error {_error}, with cutout {_cutout} (paper, table 1).",
+        f"{_NASNET}\n{_n} @ {24 * _f} on CIFAR-10. Test error {_error}, with cutout {_cutout} (table 1).",
         input=CIFAR,
         classes=10,
         aliases=(f"NASNet-A CIFAR-10 ({_n}@{24 * _f})",),
@@ -186,6 +186,6 @@ for _l, _d in ((18, 208), (18, 256), (18, 416), (18, 544), (36, 544), (72, 512))
         f"amoebanetd_l{_l}_d{_d}",
         partial(_torchgpipe, _l, _d),
         "AmoebaNet-D of GPipe (Huang et al. 2019, arXiv:1811.06965): a network cut over many accelerators.\n"
-        f"L = {_l}, D = {_d}, as kakaobrain/torchgpipe builds it: padded alike on both sides, means for maxima.",
+        f"L = {_l}, D = {_d}, as kakaobrain/torchgpipe builds it: even padding, means for maxima.",
         aliases=(f"AmoebaNet-D (L={_l},D={_d}) torchgpipe",),
     )

@@ -17,13 +17,14 @@ from cells.ops.base import Size, pair
 from cells.sketch import Sketch, Value
 
 
-def _same(x: Value, kernel: Size, stride: Size) -> tuple[int, int, int, int]:
-    """(left, right, top, bottom): the zeroes of TensorFlow's "SAME"."""
+def _uneven(x: Value, kernel: Size, stride: Size, same: bool) -> tuple[int, int, int, int] | None:
+    """(left, right, top, bottom) of TensorFlow's "SAME" where the sides differ."""
     sides = []
     for n, k, step in zip(x.shape[1:], pair(kernel), pair(stride), strict=True):
         total = max((-(-n // step) - 1) * step + k - n, 0)
         sides.append((total // 2, total - total // 2))
-    return (*sides[1], *sides[0])
+    (top, bottom), (left, right) = sides
+    return (left, right, top, bottom) if same and (left, top) != (right, bottom) else None
 
 
 _Spatial = TypeVar("_Spatial", Conv, Depthwise)
@@ -31,25 +32,26 @@ _Spatial = TypeVar("_Spatial", Conv, Depthwise)
 
 def _conv(s: Sketch, x: Value, name: str, op: _Spatial, same: bool) -> Value:
     """A convolution of odd kernel, with a pad in front where its sides are uneven."""
-    left, right, top, bottom = _same(x, op.kernel, op.stride)
-    if same and (left, top) != (right, bottom):
-        return s.chain(x, **{f"{name}_pad": Pad((left, right, top, bottom)), name: replace(op, padding=0)})
-    return s.add(name, op, x)
+    sides = _uneven(x, op.kernel, op.stride, same)
+    if sides is None:
+        return s.add(name, op, x)
+    return s.chain(x, **{f"{name}_pad": Pad(sides), name: replace(op, padding=0)})
 
 
 def _pool(x: Value, kind: type[MaxPool | AvgPool], kernel: int, stride: int, same: bool) -> MaxPool | AvgPool:
-    left, right, top, bottom = _same(x, kernel, stride)
-    if same and (left, top) != (right, bottom):
-        return kind(kernel, stride, (top, left), ceil=True)
-    return kind(kernel, stride, (kernel - 1) // 2)
+    """A pool; the last window hangs over the end where its sides are uneven."""
+    sides = _uneven(x, kernel, stride, same)
+    if sides is None:
+        return kind(kernel, stride, (kernel - 1) // 2)
+    left, _, top, _ = sides
+    return kind(kernel, stride, (top, left), ceil=True)
 
 
 def separable(
     s: Sketch, x: Value, name: str, c: int, stride: int, *, kernel: int, same: bool = False
 ) -> Value:
     """Twice ReLU, depthwise, 1x1, batch norm; the stride is in the first (Zoph et al. 2018, appendix A.4)."""
-    left, right, top, bottom = _same(x, kernel, stride)
-    with s.block(name, "PaddedSeparableConv" if same and (left, top) != (right, bottom) else "SeparableConv"):
+    with s.block(name, "PaddedSeparableConv" if _uneven(x, kernel, stride, same) else "SeparableConv"):
         x = s.add("relu1", RELU, x)
         x = _conv(s, x, "depthwise1", Depthwise(kernel, stride), same)
         x = s.chain(x, pointwise1=Conv(c, 1), bn1=BatchNorm(), relu2=RELU)
@@ -81,9 +83,8 @@ def squeezed(
     kernels: list[tuple[Size, Size]] = (
         [((1, k), (1, stride)), ((k, 1), (stride, 1))] if factor else [(k, stride)]
     )
-    padded = same and len({*_same(x, k, stride)}) > 1
     kind = "FactoredBottleneck" if factor else "BottleneckConv"
-    with s.block(name, "Padded" + kind if padded else kind):
+    with s.block(name, f"Padded{kind}" if _uneven(x, k, stride, same) else kind):
         x = s.chain(x, relu1=RELU, conv1=Conv(width, 1), bn1=BatchNorm())
         for i, (kernel, step) in enumerate(kernels, start=2):
             x = s.add(f"relu{i}", RELU, x)

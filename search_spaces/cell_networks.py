@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cells.cell import Genotype, Style, cell
 from cells.genome import Genome
-from cells.ops import RELU, AvgPool, BatchNorm, Conv, Flatten, GlobalPool, Linear, Shape
+from cells.ops import RELU, AvgPool, BatchNorm, Conv, Dropout, Flatten, GlobalPool, Linear, Shape
 from cells.sketch import Sketch, Value
 
 Reduce = Callable[[Value, Value, str, int], Value]
@@ -42,6 +42,7 @@ def network(
     classes: int,
     relu: bool = True,
     bias: bool = True,
+    dropout: float = 0,
     skip_reduction: bool = False,
     aux: Aux | None = None,
 ) -> Genome:
@@ -52,6 +53,7 @@ def network(
         f: filters of the first stage's cells; each reduction cell doubles them.
         relu: one more ReLU in front of the classifier.
         bias: of the classifier.
+        dropout: in front of the classifier.
         skip_reduction: the cell behind a reduction cell reads, as its older input, what the reduction cell
             read as its own older one (TF-Slim's skip_reduction_layer_input).
         aux: left out where the map is smaller than its pooling window.
@@ -82,7 +84,10 @@ def network(
             heads = (_auxiliary(s, x, classes, aux, bias),)
     with s.block("head", "Head"):
         x = s.add("relu", RELU, s1) if relu else s1
-        x = s.chain(x, pool=GlobalPool(), flatten=Flatten(), fc=Linear(classes, bias=bias))
+        x = s.chain(x, pool=GlobalPool(), flatten=Flatten())
+        if dropout:
+            x = s.add("dropout", Dropout(dropout), x)
+        x = s.add("fc", Linear(classes, bias=bias), x)
     return s.genome(x, heads)
 
 

@@ -126,6 +126,22 @@ PUBLISHED: dict[str, Published] = {
         "",
         "Top-1 error 23.7% (xiangning-chen/DrNAS, README).",
     ),
+    "asap": Published(
+        darts.ASAP,
+        "ASAP",
+        "ASAP (Noy et al. 2020, arXiv:1904.04123): weak operations are pruned while the search cools down.",
+    ),
+    "xnas": Published(
+        darts.XNAS,
+        "XNAS",
+        "XNAS (Nayman et al. 2019, arXiv:1906.08031): operations are experts, hopeless ones wiped out.",
+    ),
+    "nsganet": Published(
+        darts.NSGANET,
+        "NSGANet",
+        "NSGA-Net (Lu et al. 2019, arXiv:1810.03522): cells evolved for error and multiply-adds at once.",
+        "The paper's network adds squeeze-and-excitation, and filters with every cell.",
+    ),
     "darts_nasneta": Published(
         transcribed.NASNET_A, "NASNet-A (DARTS-repo transcription)", f"NASNet-A (Zoph et al. 2018), {_COPY}"
     ),

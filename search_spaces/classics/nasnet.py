@@ -35,6 +35,7 @@ def _slim(
     f: int,
     stem: Stem,
     *,
+    dropout: float = 0,
     skip_reduction: bool = False,
     input: Shape,
     classes: int,
@@ -49,6 +50,7 @@ def _slim(
         f=f,
         input=input,
         classes=classes,
+        dropout=dropout,
         skip_reduction=skip_reduction,
         aux=Aux(after=-1),
     )
@@ -63,21 +65,21 @@ _NASNET = (
 
 classic(
     "nasnetalarge",
-    partial(_slim, "NASNet", NASNET_A, 6, 168, _large, skip_reduction=True),
+    partial(_slim, "NASNet", NASNET_A, 6, 168, _large, dropout=0.5, skip_reduction=True),
     f"{_NASNET}\n6 @ 4032. ImageNet top-1 82.7% (paper, table 2).",
     input=(3, 331, 331),
     aliases=("NASNet-A Large (6@4032)", "NASNet-A Large (6@4032, TF padding)", "nasnet_large"),
 )
 classic(
     "nasnetamobile",
-    partial(_slim, "NASNet", NASNET_A, 4, 44, _small),
+    partial(_slim, "NASNet", NASNET_A, 4, 44, _small, dropout=0.5),
     f"{_NASNET}\n4 @ 1056. ImageNet top-1 74.0% (paper, table 3).",
     aliases=("NASNet-A Mobile (4@1056)", "nasnet_mobile"),
 )
 for _n, _f in ((5, 64), (7, 80)):
     classic(
         f"nasneta_{_n}_{24 * _f}",
-        partial(_slim, "NASNet", NASNET_A, _n, _f, _small),
+        partial(_slim, "NASNet", NASNET_A, _n, _f, _small, dropout=0.5),
         f"{_NASNET}\n{_n} @ {24 * _f}, with the stem of the mobile network: the paper does not tell its own.",
         input=(3, 299, 299),
         aliases=(f"NASNet-A ImageNet ({_n}@{24 * _f} @299)",),
@@ -98,14 +100,14 @@ _PNASNET = (
 
 classic(
     "pnasnet5large",
-    partial(_slim, "PNASNet", PNASNET_5, (4, 3, 3), 216, _large),
+    partial(_slim, "PNASNet", PNASNET_5, (4, 3, 3), 216, _large, dropout=0.5),
     f"{_PNASNET}\nN = 4, F = 216. ImageNet top-1 82.9% (paper).",
     input=(3, 331, 331),
     aliases=("PNASNet-5 Large (4,216)", "pnasnet_large"),
 )
 classic(
     "pnasnet5mobile",
-    partial(_slim, "PNASNet", PNASNET_5, (3, 2, 2), 54, _small),
+    partial(_slim, "PNASNet", PNASNET_5, (3, 2, 2), 54, _small, dropout=0.5),
     f"{_PNASNET}\nN = 3, F = 54. ImageNet top-1 74.2% (paper).",
     aliases=("PNASNet-5 Mobile (3,54)", "pnasnet_mobile"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cells.cell import Genotype, all_nodes
+from cells.cell import Cell, Genotype, all_nodes
 
 DARTS_V1 = Genotype(
     normal=all_nodes(
@@ -195,3 +195,59 @@ MDENAS = Genotype(
     ),
 )
 """Zheng et al. 2019; cogsys-tuebingen/uninas, configs/networks/originals/darts."""
+
+ASAP = Genotype(
+    normal=all_nodes(
+        (("sep_conv_3x3", 0), ("sep_conv_3x3", 1)),
+        (("sep_conv_3x3", 1), ("skip_connect", 0)),
+        (("skip_connect", 0), ("skip_connect", 2)),
+        (("skip_connect", 1), ("skip_connect", 2)),
+    ),
+    reduce=all_nodes(
+        (("avg_pool_3x3", 0), ("sep_conv_3x3", 1)),
+        (("avg_pool_3x3", 0), ("dil_conv_5x5", 2)),
+        (("max_pool_3x3", 1), ("skip_connect", 2)),
+        (("max_pool_3x3", 0), ("skip_connect", 2)),
+    ),
+)
+"""Noy et al. 2020, as two public collections of genotypes agree on it."""
+
+XNAS = Genotype(
+    normal=all_nodes(
+        (("sep_conv_3x3", 1), ("skip_connect", 0)),
+        (("sep_conv_3x3", 0), ("sep_conv_3x3", 2)),
+        (("sep_conv_3x3", 3), ("sep_conv_3x3", 1)),
+        (("dil_conv_5x5", 4), ("sep_conv_3x3", 0)),
+    ),
+    reduce=all_nodes(
+        (("max_pool_3x3", 0), ("avg_pool_3x3", 1)),
+        (("avg_pool_3x3", 0), ("skip_connect", 2)),
+        (("dil_conv_3x3", 3), ("max_pool_3x3", 0)),
+        (("dil_conv_5x5", 4), ("avg_pool_3x3", 0)),
+    ),
+)
+"""Nayman et al. 2019, as three public collections of genotypes agree on it."""
+
+NSGANET = Genotype(
+    normal=Cell(
+        (
+            (("skip_connect", 0), ("max_pool_3x3", 0)),
+            (("dil_conv_5x5", 0), ("max_pool_3x3", 0)),
+            (("dil_conv_5x5", 1), ("sep_conv_3x3", 3)),
+            (("max_pool_3x3", 1), ("sep_conv_5x5", 3)),
+            (("sep_conv_3x3", 1), ("sep_conv_3x3", 0)),
+        ),
+        (2, 4, 5, 6),
+    ),
+    reduce=Cell(
+        (
+            (("avg_pool_3x3", 0), ("sep_conv_3x3", 1)),
+            (("dil_conv_3x3", 1), ("max_pool_3x3", 0)),
+            (("skip_connect", 2), ("dil_conv_5x5", 1)),
+            (("skip_connect", 2), ("avg_pool_3x3", 1)),
+            (("dil_conv_5x5", 1), ("dil_conv_3x3", 1)),
+        ),
+        (3, 4, 5, 6),
+    ),
+)
+"""Lu et al. 2019; ianwhale/nsga-net, models/micro_genotypes.py."""

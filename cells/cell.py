@@ -63,7 +63,7 @@ class Style:
 
 def relu_conv_bn(s: Sketch, x: Value, name: str, c: int, stride: int = 1, *, kernel: int = 1) -> Value:
     """ReLU, convolution, batch norm: the order of everything inside a cell."""
-    with s.block(name, "ReLUConvBN"):
+    with s.block(name, "ReLUConvBN" if stride == 1 else "StridedReLUConvBN"):
         return s.chain(x, relu=RELU, conv=Conv(c, kernel, stride=stride), bn=BatchNorm())
 
 

@@ -160,18 +160,22 @@ def _derive(role: str, values: tuple[object, ...], params: list[Parameter]) -> s
             return name
     for name, param, known in params:
         pairs = list(zip(values, known, strict=True))
-        if not all(isinstance(v, int) and isinstance(k, int) and v > 0 and k > 0 for v, k in pairs):
-            continue
         numbers = [(v, k) for v, k in pairs if isinstance(v, int) and isinstance(k, int)]
+        if len(numbers) < len(pairs):
+            continue
         if role == "padding" and param == "kernel_size" and all(v == k // 2 for v, k in numbers):
             return f"{name} // 2"
-        if role in _FOLLOWING and param == "width":
+        if role in _FOLLOWING and param == "width" and all(v > 0 and k > 0 for v, k in numbers):
             value, base = numbers[0]
             if role != "groups" and value > base and all(v * base == k * value for v, k in numbers):
                 if value % base == 0:
                     return f"{value // base} * {name}"
             elif base % value == 0 and all(k == v * (base // value) for v, k in numbers):
                 return name if base == value else f"{name} // {base // value}"
+            if all(v == k // 2 for v, k in numbers):  # of odd widths too
+                return f"{name} // 2"
+            if all(v == k - k // 2 for v, k in numbers):
+                return f"{name} - {name} // 2"
     return None
 
 

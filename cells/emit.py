@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from cells.forward import forward_lines
 from cells.genome import Genome
 from cells.ops import Shape
-from cells.scopes import BlockClass, Part, Scope, Structure, is_number
+from cells.scopes import BlockClass, ClassName, Part, Scope, Structure, is_number
 
 WIDTH = 100
 """Longest line."""
@@ -62,13 +62,12 @@ def _classify(structure: Structure) -> list[BlockClass]:
         ready = [s for s in waiting if all(b.path in structure.classes for b in _inner(s))]
         groups: dict[tuple[object, ...], BlockClass] = {}
         for scope in ready:
-            signature = structure.signature(scope)
-            if signature not in groups:
-                kind = scope.kind or "Block"
-                unique = next(n for n in _numbered(kind) if n not in taken)
-                taken.add(unique)
-                groups[signature] = BlockClass(unique, [])
-            groups[signature].scopes.append(scope)
+            groups.setdefault(structure.signature(scope), BlockClass("", [])).scopes.append(scope)
+        for made in sorted(
+            groups.values(), key=lambda made: -len(made.scopes)
+        ):  # the plain name is the commonest's
+            made.name = next(n for n in _numbered(made.scopes[0].kind or "Block") if n not in taken)
+            taken.add(made.name)
         for made in groups.values():
             made.formals = _formals(structure, made)
             made.params = _params(structure, made)
@@ -107,7 +106,11 @@ def _role(role: str) -> str:
     return "width" if role in _CHANNELS else role
 
 
-def _columns(structure: Structure, made: BlockClass) -> list[tuple[str, tuple[object, ...]]]:
+Column = tuple[str, tuple[object, ...]]
+Parameter = tuple[str, str, tuple[object, ...]]
+
+
+def _columns(structure: Structure, made: BlockClass) -> list[Column]:
     """Every number of the class: its role, and its value in each instance."""
     rows = [[hole for part in structure.parts(scope) for hole in part.all_holes()] for scope in made.scopes]
     return [(column[0][0], tuple(value for _, value in column)) for column in zip(*rows, strict=True)]
@@ -118,16 +121,41 @@ def _width(shape: Shape) -> int:
     return shape[0] if len(shape) == 3 else shape[-1]
 
 
-def _params(structure: Structure, made: BlockClass) -> list[tuple[str, str, tuple[object, ...]]]:
+def _params(structure: Structure, made: BlockClass) -> list[Parameter]:
     columns = [(role, values) for role, values in _columns(structure, made) if len(set(values)) > 1]
+    if len(set(made.formals)) > 1:
+        return _params_of_many(structure, made, columns)
     ins = tuple(_width(structure.shapes[structure.slots(s)[0]]) for s in made.scopes)
     outs = tuple(_width(structure.shapes[structure.writes(s.nodes)[0]]) for s in made.scopes)
     widths = [values for role, values in columns if _role(role) == "width"]
-    params: list[tuple[str, str, tuple[object, ...]]] = []
+    params: list[Parameter] = []
     if ins == outs and ins in widths:
         params.append(("channels", "width", ins))
     else:
         params += [(n, "width", v) for n, v in (("in_channels", ins), ("out_channels", outs)) if v in widths]
+    return _completed(params, columns)
+
+
+def _params_of_many(structure: Structure, made: BlockClass, columns: list[Column]) -> list[Parameter]:
+    """Those of a block with several inputs: the width of each input, and the width it uses most."""
+    widths = [values for role, values in columns if _role(role) == "width"]
+    rows = [structure.slots(scope) for scope in made.scopes]
+    params: list[Parameter] = []
+    for formal in sorted(set(made.formals)):
+        slot = made.formals.index(formal)
+        ins = tuple(structure.shapes[row[slot]][0] for row in rows)
+        if ins in widths and ins not in [values for _, _, values in params]:
+            params.append((f"in_channels{formal}", "width", ins))
+    if len(params) == 1:
+        params = [("in_channels", "width", params[0][2])]
+    inner = [values for values in widths if values not in [known for _, _, known in params]]
+    if inner:
+        params.append(("channels", "width", max(inner, key=inner.count)))
+    return _completed(params, columns)
+
+
+def _completed(params: list[Parameter], columns: list[Column]) -> list[Parameter]:
+    """The parameters, and one more for every column that does not follow from those before it."""
     for role, values in columns:
         if _derive(role, values, params) is None:
             role = _role(role)
@@ -136,27 +164,29 @@ def _params(structure: Structure, made: BlockClass) -> list[tuple[str, str, tupl
     return sorted(params, key=lambda p: p[1] != "width")
 
 
-def _derive(
-    role: str, values: tuple[object, ...], params: list[tuple[str, str, tuple[object, ...]]]
-) -> str | None:
+def _derive(role: str, values: tuple[object, ...], params: list[Parameter]) -> str | None:
     """An expression in the parameters that gives the values, if there is a simple one."""
     for name, param, known in params:
         if param == _role(role) and known == values:
             return name
     for name, param, known in params:
         pairs = list(zip(values, known, strict=True))
-        if not all(isinstance(v, int) and isinstance(k, int) and v >= 0 and k > 0 for v, k in pairs):
-            continue
         numbers = [(v, k) for v, k in pairs if isinstance(v, int) and isinstance(k, int)]
+        if len(numbers) < len(pairs):
+            continue
         if role == "padding" and param == "kernel_size" and all(v == k // 2 for v, k in numbers):
             return f"{name} // 2"
-        if role in _FOLLOWING and param == "width":
+        if role in _FOLLOWING and param == "width" and all(v > 0 and k > 0 for v, k in numbers):
             value, base = numbers[0]
             if value > base and all(v * base == k * value for v, k in numbers):
                 if value % base == 0:
                     return f"{value // base} * {name}"
             elif base % value == 0 and all(k == v * (base // value) for v, k in numbers):
                 return name if base == value else f"{name} // {base // value}"
+            if all(v == k // 2 for v, k in numbers):  # of odd widths too
+                return f"{name} // 2"
+            if all(v == k - k // 2 for v, k in numbers):
+                return f"{name} - {name} // 2"
     return None
 
 
@@ -185,7 +215,7 @@ def _write_class(structure: Structure, made: BlockClass) -> None:
     if body:
         lines += _fold(f"    def __init__(self{''.join(', ' + a for a in arguments)}) -> None:")
         lines += ["        super().__init__()", *("        " + line for line in body), ""]
-    lines += [f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:"]
+    lines += _fold(f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:")
     lines += ["        " + broken for line in forward for broken in _break(line, 8)]
     made.source = "\n".join(lines)
 
@@ -200,6 +230,10 @@ def _fold(signature: str) -> list[str]:
 
 def _type(values: tuple[object, ...]) -> str:
     kinds = {type(v) for v in values}
+    if kinds == {ClassName}:
+        return "type[nn.Module]"
+    if any(isinstance(v, tuple) and len(v) != 2 for v in values):
+        return "tuple[int, ...]"
     if kinds == {int}:
         return "int"
     if kinds <= {int, float}:
@@ -327,9 +361,10 @@ def _call(part: Part, number: object) -> str | None:
                 texts.append(f"{arg.name}={text}")
         return f"{part.call.func}({', '.join(texts)})"
     if part.block is not None:
+        made = part.block.name if part.name.isdigit() else number()[0]
         texts = []
         for name, role, _ in part.block.params:
             text, _ = number()
             texts.append(text if role == "width" else f"{name}={text}")
-        return f"{part.block.name}({', '.join(texts)})"
+        return f"{made}({', '.join(texts)})"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from cells.scopes import BlockClass, Piece, Structure
@@ -51,6 +52,10 @@ class _Writer:
         """The variables that pending expressions still read."""
         return {name for expression in self.pending.values() for name in expression.names}
 
+    def text(self, source: int) -> str:
+        """How a node is written where it is read."""
+        return self.pending[source].text if source in self.pending else self.names[source]
+
     def take(self, source: int) -> _Expression:
         """How a node is read once."""
         self.left[source] -= 1
@@ -71,6 +76,10 @@ class _Writer:
 
     def step(self, piece: Piece) -> None:
         """Writes one piece, or leaves it to be nested in the next."""
+        inner = [source for source in piece.reads if source in self.pending]
+        several = len(inner) > 1 or len(piece.reads) > 2
+        if several and sum(len(self.text(source)) + 2 for source in piece.reads) > _LONG - 8:
+            self.settle(inner)
         expression = self.expression(piece)
         text, depth, names = expression
         alive = {name for node, name in self.names.items() if self.left.get(node)} | self.held()
@@ -114,6 +123,14 @@ class _Writer:
         gone = [piece.writes[0] for piece in steps][: -len(steps[0].reads)]
         return all(self.left[node] == reads.count(node) for node in gone)
 
+    def vacate(self, names: list[str], read: Counter[int]) -> None:
+        """Gives other names to the values that are still needed after `read`, as a loop takes theirs."""
+        self.settle([node for node, e in self.pending.items() if not e.names.isdisjoint(names)])
+        for node, name in [*self.names.items()]:
+            if name in names and self.left.get(node, 0) > read[node]:
+                self.names[node] = self.fresh()
+                self.lines.append(f"{self.names[node]} = {name}")
+
     def loop(self, start: int, steps: int) -> None:
         """Writes `for cell in self.cells: s0, s1 = s1, cell(s0, s1)`."""
         pieces = self.pieces[start : start + steps]
@@ -121,10 +138,11 @@ class _Writer:
         self.settle(first.reads)
         width = len(first.reads)
         olds = [self.names[s] for s in first.reads]
-        for piece in pieces:
-            for source in piece.reads:
-                self.left[source] -= 1
         news = [f"s{i}" for i in range(width)]
+        read = Counter(source for piece in pieces for source in piece.reads)
+        if width > 1:
+            self.vacate(news, read)
+        self.left.update({source: self.left[source] - times for source, times in read.items()})
         if width == 1:
             news = [olds[0] if not self.left[first.reads[0]] else self.fresh()]
         if olds != news:
@@ -164,7 +182,11 @@ class _Writer:
                 index += 1
         output = self.structure.genome.output
         if not late:
-            self.lines.append("return " + ", ".join(self.take(node).text for node in self.returned))
+            target, _, value = self.lines[-1].partition(" = ") if self.lines else ("", "", "")
+            if [self.names.get(node) for node in self.returned] == [target]:
+                self.lines[-1] = f"return {value}"
+            else:
+                self.lines.append("return " + ", ".join(self.take(node).text for node in self.returned))
             return self.lines
         self.settle([output])
         result = self.take(output).text

@@ -50,7 +50,16 @@ class Piece:
 
 
 Hole = tuple[str, object]
-"""A number in a constructor: (role, value)."""
+"""What may differ between the blocks of a class, a number or a class in a constructor: (role, value)."""
+
+
+class ClassName(str):
+    """The name of an emitted class, as an argument."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 @dataclass(eq=False)
@@ -206,8 +215,8 @@ class Structure:
         if not child.is_list:
             made = self.classes[child.path]
             which = made.scopes.index(child)
-            holes = [(role, values[which]) for _, role, values in made.params]
-            return Part(name, block=made, holes=holes)
+            holes: list[Hole] = [(role, values[which]) for _, role, values in made.params]
+            return Part(name, block=made, holes=[*_class_hole(name, made), *holes])
         inner = [self.part(n, c) for n, c in child.children.items()]
         if any(part is None for part in inner) or list(child.children) != [str(i) for i in range(len(inner))]:
             raise Invalid(f"{child.path}: a numbered list must hold modules 0, 1, 2 … without a gap")
@@ -239,6 +248,11 @@ class Structure:
         return None
 
 
+def _class_hole(name: str, block: BlockClass) -> list[Hole]:
+    """The class of a named part is an argument where blocks differ in it; that of a list's entry is not."""
+    return [] if name.isdigit() else [(name, ClassName(block.name))]
+
+
 def is_number(arg: Arg) -> bool:
     """Whether an argument may become a constructor argument of the block."""
     return not isinstance(arg.value, bool | str)
@@ -249,5 +263,7 @@ def _shape_of(part: Part) -> tuple[object, ...]:
         fixed = tuple((a.name, None if is_number(a) else a.value) for a in part.call.args)
         return (part.name, part.call.func, fixed)
     if part.block is not None:
+        if _class_hole(part.name, part.block):
+            return (part.name, tuple((name, role) for name, role, _ in part.block.params))
         return (part.name, part.block.name)
     return (part.name, part.sequential, tuple(_shape_of(p) for p in part.parts))

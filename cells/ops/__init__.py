@@ -8,6 +8,7 @@ from cells.ops.layer import Affine, GlobalResponseNorm, LayerNorm, LayerNorm2d, 
 from cells.ops.lenet import RBF, ScaledTanh, Select
 from cells.ops.merge import Add, Concat, Mul
 from cells.ops.norm import LRN, GroupNorm, InstanceNorm
+from cells.ops.pad import Pad
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Scale, Zero
 from cells.ops.pool import AdaptivePool, AvgPool, Flatten, GlobalPool, MaxPool
 from cells.ops.token import ClassToken, MeanTokens, Position, Take, Tokens, ToMap, Transpose
@@ -53,6 +54,7 @@ __all__ = [
     "MeanTokens",
     "Mul",
     "Op",
+    "Pad",
     "PadChannels",
     "Position",
     "Scale",

@@ -190,11 +190,18 @@ def feature_map(shape: Shape, who: str) -> tuple[int, int, int]:
     return shape
 
 
-def slide(extent: int, window: int, stride: int, padding: int, who: str) -> int:
-    """Output positions of a window that slides over `extent` inputs. Raises `Invalid` if it does not fit."""
-    if extent + 2 * padding < window:
+def slide(extent: int, window: int, stride: int, padding: int, who: str, *, ceil: bool = False) -> int:
+    """Output positions of a window that slides over `extent` inputs. Raises `Invalid` if it does not fit.
+
+    Args:
+        ceil: a last window may hang over the end, as long as it starts on the input or the padding before it.
+    """
+    room = extent + 2 * padding - window
+    if room < 0 and not (ceil and room > -stride):
         raise Invalid(f"{who}: a window of {window} does not fit an input of {extent} padded by {padding}")
-    return (extent + 2 * padding - window) // stride + 1
+    if ceil and -(-room // stride) * stride < extent + padding:
+        return -(-room // stride) + 1
+    return room // stride + 1
 
 
 def operand(text: str) -> str:

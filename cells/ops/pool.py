@@ -40,14 +40,11 @@ class _Pool(Op):
             raise Invalid(f"{self.name}: kernel and stride must be positive, padding not negative")
         if 2 * ph > kh or 2 * pw > kw:
             raise Invalid(f"{self.name}: padding {self.padding} is more than half of kernel {self.kernel}")
-        return (channels, self.positions(height, kh, sh, ph), self.positions(width, kw, sw, pw))
-
-    def positions(self, extent: int, kernel: int, stride: int, padding: int) -> int:
-        """Windows along one side. With `ceil` the last may reach beyond the padded map it begins in."""
-        count = -(-(extent + 2 * padding - kernel) // stride) + 1
-        if not self.ceil or count < 1:
-            return slide(extent, kernel, stride, padding, self.name)
-        return count if (count - 1) * stride < extent + padding else count - 1
+        return (
+            channels,
+            slide(height, kh, sh, ph, self.name, ceil=self.ceil),
+            slide(width, kw, sw, pw, self.name, ceil=self.ceil),
+        )
 
     def channels(self, *inputs: Shape) -> Channels:
         return "keep"
@@ -63,8 +60,9 @@ class _Pool(Op):
 
     def identity(self, *inputs: Shape) -> tuple[object, ...]:
         plain = (self.name, pair(self.kernel), pair(self.stride), pair(self.padding))
-        sides = zip(inputs[0][1:], pair(self.kernel), pair(self.stride), pair(self.padding), strict=True)
-        larger = any(self.positions(n, k, s, p) > (n + 2 * p - k) // s + 1 for n, k, s, p in sides)
+        kernel, stride, padding = plain[1:]
+        sides = zip(self.shape(*inputs)[1:], inputs[0][1:], kernel, stride, padding, strict=True)
+        larger = any(out > (n + 2 * p - k) // s + 1 for out, n, k, s, p in sides)
         return (*plain, "ceil") if larger else plain
 
 

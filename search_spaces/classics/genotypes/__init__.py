@@ -1,0 +1,1 @@
+"""Published cells as literals: facts, with their source."""

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -124,17 +125,19 @@ def test_op_used_twice_in_the_table_is_refused() -> None:
 @pytest.mark.parametrize(
     ("made", "shape", "reason"),
     [
-        (Conv(8, 3, groups=3), (4, 8, 8), "do not divide"),
-        (Conv(8, 3, padding=0), (4, 2, 2), "does not fit"),
-        (Conv(8.0, 3), (4, 8, 8), "not of type int"),  # type: ignore[arg-type]
-        (Conv(8, group_width=3), (4, 8, 8), "groups of width 3"),
-        (Dropout(1.5), (4, 8, 8), "not in"),
-        (Conv("8)); import os; ((", 3), (4, 8, 8), "not of type int"),  # type: ignore[arg-type]
+        (lambda: Conv(8, 3, groups=3), (4, 8, 8), "do not divide"),
+        (lambda: Conv(8, 3, padding=0), (4, 2, 2), "does not fit"),
+        (lambda: Conv(8.0, 3), (4, 8, 8), "not of type int"),  # type: ignore[arg-type]
+        (lambda: Conv(8, group_width=3), (4, 8, 8), "groups of width 3"),
+        (lambda: Dropout(1.5), (4, 8, 8), "not in"),
+        (lambda: Conv("8)); import os; ((", 3), (4, 8, 8), "not of type int"),  # type: ignore[arg-type]
     ],
 )
-def test_illegal_uses_are_invalid_in_words(made: Op, shape: tuple[int, ...], reason: str) -> None:
+def test_illegal_uses_are_invalid_in_words(
+    made: Callable[[], Op], shape: tuple[int, ...], reason: str
+) -> None:
     with pytest.raises(Invalid, match=reason):
-        facts(made, (shape,))
+        facts(made(), (shape,))
 
 
 def test_concat_names_the_extents_that_differ() -> None:

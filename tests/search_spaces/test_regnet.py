@@ -121,13 +121,13 @@ def test_defaults_never_go_below_2x2(side: int) -> None:
     costs = infer(genome)
     maps = [layer.shape for layer in costs.layers if genome.nodes[layer.index].op.conv]
     assert min(min(shape[1:]) for shape in maps) >= 2
-    assert not [w for w in warnings(genome, costs) if "1x1" in w]
+    assert not [w for w in warnings(genome, costs) if "is 1 wide" in w]
 
 
 def test_show_warns_below_2x2() -> None:
     space = SPACES["regnet"].bind(input=(3, 16, 16), stem_stride=2, strides=(2, 2, 2, 2))
     genome = space.draw(Fixed(**answers("X-200MF")))
-    assert any("1x1" in w for w in warnings(genome, infer(genome)))
+    assert any("is 1 wide" in w for w in warnings(genome, infer(genome)))
 
 
 def test_other_stage_counts_are_rejected_before_a_genome_is_drawn() -> None:

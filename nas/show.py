@@ -100,15 +100,19 @@ def warnings(genome: Genome, costs: Costs) -> list[str]:
             f"the input is {side} pixels wide, but a position of the last feature map sees "
             f"{costs.receptive_field} of them"
         )
+    small: dict[int, str] = {}
     for layer in costs.layers:
         op, path = genome.nodes[layer.index].op, genome.nodes[layer.index].path
         window = op.window()
-        if not op.conv or window is None or max(window.extent) < 3 or min(layer.shape[1:]) > 2:
-            continue
-        side = min(layer.shape[1:])
-        padding = "8 of the 9 taps of a 3x3" if side == 1 else "5 of the 9 taps of a 3x3"
-        found.append(f"from {path} on the map is {side} wide: there {padding} read padding (fewer strides?)")
-        break
+        if op.conv and window is not None and max(window.extent) >= 3:
+            small.setdefault(min(layer.shape[1:]), path)
+    side = min(small, default=3)
+    if side <= 2:
+        taps = "8 of the 9" if side == 1 else "5 of the 9"
+        found.append(
+            f"from {small[side]} on the map is {side} wide: there {taps} taps of a 3x3 read padding "
+            "(fewer strides?)"
+        )
     return found
 
 

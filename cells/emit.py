@@ -8,21 +8,18 @@ names are node path + parameter name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cells.forward import forward_lines
 from cells.genome import Genome
+from cells.layout import fold, listed, steps, unfold, wrap
 from cells.ops import Shape
 from cells.scopes import BlockClass, ClassName, Part, Scope, Structure, is_number
-
-WIDTH = 100
-"""Longest line."""
 
 _CHANNELS = frozenset(
     "in_channels out_channels num_features num_channels in_features out_features width".split()
 )
 _FOLLOWING = _CHANNELS | {"groups"}  # what may be written as a multiple or a fraction of a width
-_SHORT = {"in_features": "in_features", "out_features": "out_features"}
 
 
 def emit(genome: Genome, *, name: str | None = None, doc: str = "") -> str:
@@ -63,9 +60,8 @@ def _classify(structure: Structure) -> list[BlockClass]:
         groups: dict[tuple[object, ...], BlockClass] = {}
         for scope in ready:
             groups.setdefault(structure.signature(scope), BlockClass("", [])).scopes.append(scope)
-        for made in sorted(
-            groups.values(), key=lambda made: -len(made.scopes)
-        ):  # the plain name is the commonest's
+        # The commonest of a kind has its plain name.
+        for made in sorted(groups.values(), key=lambda made: -len(made.scopes)):
             made.name = next(n for n in _numbered(made.scopes[0].kind or "Block") if n not in taken)
             taken.add(made.name)
         for made in groups.values():
@@ -190,14 +186,17 @@ def _derive(role: str, values: tuple[object, ...], params: list[Parameter]) -> s
     return None
 
 
+Numbers = Callable[[], tuple[str, object]]
+"""Gives the next number of a class: how it is written, and its value if that is one in all instances."""
+
+
 def _write_class(structure: Structure, made: BlockClass) -> None:
     columns = iter(_columns(structure, made))
 
     def number() -> tuple[str, object]:
-        """How the next number is written, and its value where it is the same in all instances."""
         role, values = next(columns)
         if len(set(values)) == 1:
-            return _literal(values[0]), values[0]
+            return repr(values[0]), values[0]
         derived = _derive(role, values, made.params)
         assert derived is not None
         return derived, None
@@ -213,22 +212,15 @@ def _write_class(structure: Structure, made: BlockClass) -> None:
         returns = "Tensor | tuple[Tensor, ...]"
     lines = [f"class {made.name}(nn.Module):"]
     if body:
-        lines += _fold(f"    def __init__(self{''.join(', ' + a for a in arguments)}) -> None:")
+        lines += fold(f"    def __init__(self{''.join(', ' + a for a in arguments)}) -> None:")
         lines += ["        super().__init__()", *("        " + line for line in body), ""]
-    lines += _fold(f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:")
-    lines += ["        " + broken for line in forward for broken in _break(line, 8)]
+    lines += fold(f"    def forward(self, {', '.join(f'{f}: Tensor' for f in forms)}) -> {returns}:")
+    lines += ["        " + broken for line in forward for broken in unfold(line, 8)]
     made.source = "\n".join(lines)
 
 
-def _fold(signature: str) -> list[str]:
-    if len(signature) <= WIDTH:
-        return [signature]
-    head, _, tail = signature.partition("(")
-    arguments, _, end = tail.rpartition(")")
-    return [f"{head}(", *(f"        {a}," for a in _split(arguments)), f"    ){end}"]
-
-
 def _type(values: tuple[object, ...]) -> str:
+    """The annotation of a parameter with these values."""
     kinds = {type(v) for v in values}
     if kinds == {ClassName}:
         return "type[nn.Module]"
@@ -241,15 +233,11 @@ def _type(values: tuple[object, ...]) -> str:
     return "int | tuple[int, int]" if int in kinds else "tuple[int, int]"
 
 
-def _literal(value: object) -> str:
-    return repr(value)
-
-
-def _construct(part: Part, number: object, indent: int) -> list[str]:
+def _construct(part: Part, number: Numbers, indent: int) -> list[str]:
     """The lines that construct a part; the first starts after `indent` columns."""
     text = _call(part, number)
     if isinstance(text, str):
-        return _wrap(text, indent)
+        return wrap(text, indent)
     name = "nn.Sequential" if part.sequential else "nn.ModuleList"
     entries: list[list[str]] = []
     index = 0
@@ -267,94 +255,24 @@ def _construct(part: Part, number: object, indent: int) -> list[str]:
             else:
                 loop = ["*[", *("    " + line for line in loop), "]"]
             entries.append(loop)
-        elif (steps := _steps(inner[index:])) is not None:
-            text, count = steps
+        elif (climb := steps(inner[index:])) is not None:
+            text, count = climb
             entries.append([f"*[{text} for i in range({count})]"])
             run = index + count
         else:
             entries.append(inner[index])
         index = run
     if not part.sequential:
-        return _listed(name, entries, indent, "([", "])")
-    return _listed(name, entries, indent, "(", ")")
+        return listed(name, entries, indent, "([", "])")
+    return listed(name, entries, indent, "(", ")")
 
 
-_NUMBER = re.compile(r"(?:(?<=[(=])|(?<=, ))\d+(?=[,)])")  # an argument that is an integer
-
-
-def _steps(entries: list[list[str]]) -> tuple[str, int] | None:
-    """Three or more calls in front whose numbers go up by equal steps: their text in `i`, and how many."""
-    first = entries[0][0]
-    rows: list[list[int]] = []
-    for text, *more in entries:
-        row = [int(number) for number in _NUMBER.findall(text)]
-        if more or " for " in text or _NUMBER.sub("", text) != _NUMBER.sub("", first):
-            break
-        if len(rows) > 1 and any(a - b != b - c for a, b, c in zip(row, *rows[:-3:-1], strict=True)):
-            break
-        rows.append(row)
-    if len(rows) < 3:
-        return None
-    terms = iter(
-        f"{a} {'+' if b > a else '-'} {abs(b - a)} * i" if a != b else str(a)
-        for a, b in zip(rows[0], rows[1], strict=True)
-    )
-    return _NUMBER.sub(lambda _: next(terms), first), len(rows)
-
-
-def _listed(name: str, entries: list[list[str]], indent: int, opening: str, closing: str) -> list[str]:
-    flat = [entry[0] for entry in entries if len(entry) == 1]
-    line = f"{name}{opening}{', '.join(flat)}{closing}"
-    if len(flat) == len(entries) and indent + len(line) <= WIDTH and len(flat) <= 3:
-        if opening == "([" and len(flat) == 1 and flat[0].startswith("*["):
-            return [f"{name}({flat[0][1:]})"]
-        return [line]
-    lines = [name + opening]
-    for entry in entries:
-        lines += ["    " + text for text in entry[:-1]]
-        lines.append(f"    {entry[-1]},")
-    return [*lines, closing]
-
-
-def _wrap(text: str, indent: int) -> list[str]:
-    if indent + len(text) <= WIDTH:
-        return [text]
-    head, _, rest = text.partition("(")
-    return [f"{head}(", *(f"    {a}," for a in _split(rest[:-1])), ")"]
-
-
-def _break(line: str, indent: int) -> list[str]:
-    """A statement over as many lines as it needs: what stands in its last bracket goes below it."""
-    if indent + len(line) <= WIDTH or line[-1] not in ")]":
-        return [line]
-    depth, start = 0, len(line)
-    while start and (depth or start == len(line)):
-        start -= 1
-        depth += (line[start] in ")]") - (line[start] in "([")
-    lines = [line[: start + 1]]
-    for argument in _split(line[start + 1 : -1]):
-        *most, last = _break(argument, indent + 5)  # one more for the comma
-        lines += ["    " + text for text in (*most, f"{last},")]
-    return [*lines, line[-1]]
-
-
-def _split(arguments: str) -> list[str]:
-    found, depth = [""], 0
-    for char in arguments:
-        depth += (char in "([") - (char in ")]")
-        if char == "," and depth == 0:
-            found.append("")
-        else:
-            found[-1] += char
-    return [a.strip() for a in found]
-
-
-def _call(part: Part, number: object) -> str | None:
-    assert callable(number)
+def _call(part: Part, number: Numbers) -> str | None:
+    """The constructor call of an op or a block; None for a list."""
     if part.call is not None:
         texts = []
         for arg in part.call.args:
-            text, value = number() if is_number(arg) else (_literal(arg.value), arg.value)
+            text, value = number() if is_number(arg) else (repr(arg.value), arg.value)
             if arg.default is None:
                 texts.append(text)
             elif value is None or value != arg.default:

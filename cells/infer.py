@@ -140,29 +140,42 @@ _PASSIVE = ("avg_pool", "max_pool", "identity", "pad_channels")
 def residual_norms(genome: Genome) -> list[str]:
     """Paths of the last norm of every residual branch: a norm that is added to what its branch began with.
 
-    The other summand is the shortcut: an ancestor of the branch, either as it is or through at most one
-    weighted layer (a projection) and parameter-free ops.
+    A gate, dropout or layer scale behind the norm is looked through. The other summand is the shortcut: an
+    ancestor of the branch, either as it is or through at most one weighted layer (a projection) and
+    parameter-free ops.
     """
     ancestors: list[int] = [0] * len(genome.nodes)  # bit i: node i is an ancestor
     for index, node in enumerate(genome.nodes):
         for source in node.inputs:
             ancestors[index] |= ancestors[source] | 1 << source
-    costs = infer(genome)
-    depth = {layer.index: layer.depth for layer in costs.layers}
+    depth = {layer.index: layer.depth for layer in infer(genome).layers}
     paths: list[str] = []
     for node in genome.nodes:
         if node.op.name != "add":
             continue
         for branch in node.inputs:
-            if not genome.nodes[branch].op.norm:
+            norm = _behind(genome, branch)
+            if not genome.nodes[norm].op.norm:
                 continue
             for other in node.inputs:
                 root = _shortcut_root(genome, other)
-                deeper = depth.get(branch, 0) > depth.get(other, 0)
-                if other != branch and deeper and ancestors[branch] >> root & 1:
-                    paths.append(genome.nodes[branch].path)
+                deeper = depth.get(norm, 0) > depth.get(other, 0)
+                if other != branch and deeper and ancestors[norm] >> root & 1:
+                    paths.append(genome.nodes[norm].path)
                     break
     return paths
+
+
+def _behind(genome: Genome, index: int) -> int:
+    """The node whose values a gate, dropout or identity passes on."""
+    while True:
+        op, inputs, _ = genome.nodes[index]
+        if op.name == "mul":
+            index = max(inputs, key=lambda i: genome.facts[i].shape[1:])
+        elif op.random or op.alias():
+            index = inputs[0]
+        else:
+            return index
 
 
 def _shortcut_root(genome: Genome, index: int) -> int:

@@ -23,6 +23,7 @@ from cells.ops import (
 from cells.residual import bottleneck
 from cells.sketch import Sketch, Value
 from nas.build import build
+from search_spaces import Fixed, find
 
 
 def straight(*ops: Op, input: tuple[int, int, int] = (3, 32, 32)) -> Genome:
@@ -98,6 +99,13 @@ def test_the_error_names_the_node() -> None:
 @pytest.mark.parametrize(("stride", "w"), [(1, 16), (2, 16), (1, 24)])
 def test_residual_norms_end_the_branch_not_the_shortcut(stride: int, w: int) -> None:
     assert residual_norms(block(0, stride=stride, w=w)) == ["blocks.0.bn3"]
+
+
+def test_a_gate_behind_the_norm_is_looked_through() -> None:
+    genome = find("seresnet50").draw(Fixed())
+    assert residual_norms(genome) == [
+        f"stages.{i}.{j}.bn3" for i, d in enumerate((3, 4, 6, 3)) for j in range(d)
+    ]
 
 
 def test_two_equal_branches_are_no_residual() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   python -m nas.spaces
+  python -m nas.spaces 'resnet*'
   python -m nas.spaces regnet
   python -m nas.spaces anynet --count --json
   python -m nas.spaces regnet --preset laptop --sample 2000 --macs 4M:6M
@@ -28,7 +29,10 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     p = parser("spaces", EXAMPLES)
     p.add_argument(
-        "space", nargs="?", metavar="NAME", help="a search space, or FILE.py:FUNCTION (default: list all)"
+        "space",
+        nargs="?",
+        metavar="NAME",
+        help="a search space, FILE.py:FUNCTION, or a pattern of names (default: list all)",
     )
     p.add_argument(
         "--preset",
@@ -57,11 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = arguments()
     given = p.parse_args(argv)
 
-    from search_spaces import find, load_plugins
+    from search_spaces import find, load_plugins, names
 
     load_plugins()
-    if given.space is None:
-        _list(given.json)
+    if given.space is None or any(c in given.space for c in "*?["):
+        pattern = given.space or "*"
+        if not names(pattern):
+            p.error(f"argument NAME: nothing matches {pattern}")
+        _list(pattern, given.json)
         return 0
 
     from search_spaces.census import sample, size
@@ -92,23 +99,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _list(as_json: bool) -> None:
+def _list(pattern: str, as_json: bool) -> None:
+    """All spaces, and the networks that match; with a pattern, each with what it is."""
     from search_spaces import SPACES, names
 
+    spaces, networks = names(pattern, classic=False), names(pattern, classic=True)
     if as_json:
-        print(json.dumps({"spaces": names(classic=False), "networks": names(classic=True)}))
+        print(json.dumps({"spaces": spaces, "networks": networks}))
         return
+
+    from rich.columns import Columns
 
     from nas.progress import columns, console
 
     out = console()
-    for title, classic in (("Search spaces", False), ("Networks", True)):
-        out.print(f"[bold]{title}[/bold]")
+
+    def described(listed: list[str]) -> None:
         table = columns("", " ", left=("", " "))
         table.show_header = False
-        for name in names(classic=classic):
+        for name in listed:
             table.add_row(f"  {name}", SPACES[name].summary)
+        table.columns[0].min_width = max(map(len, listed)) + 2
         out.print(table)
+
+    if spaces:
+        out.print("Search spaces")
+        described(spaces)
+    if networks:
+        out.print(f"Networks ({len(networks)})")
+        if pattern == "*":
+            out.print(Columns(networks, padding=(0, 2), column_first=True), soft_wrap=False)
+            out.print(
+                "`python -m nas.spaces 'resnet*'` says what each is, `python -m nas.show NAME` shows one."
+            )
+        else:
+            described(networks)
 
 
 def _describe(

@@ -148,25 +148,27 @@ def draw(genome: Genome, file: Path, title: str = "") -> None:
         axes.set_axis_off()
         axes.set_xlim(-step * wide / 2 - 0.5, step * wide / 2 + 0.5)
         axes.set_ylim(-generations + 0.45, 0.9)
+        texts = {node: _text(genome, made, node) for node in place}
+        half = {n: 0.0225 * max(map(len, t.splitlines())) + 0.04 for n, (t, _) in texts.items()}
         for source, target in sorted(edges):
             (x0, y0), (x1, y1) = place[source], place[target]
             skip = y0 - y1 > 1.5 and abs(x0 - x1) < 0.1
             side = 1 if (source + 1) % 2 else -1
             axes.annotate(
                 "",
-                (x1 + (0.95 * side if skip else 0), y1 + (0.0 if skip else 0.3)),
-                (x0 + (0.95 * side if skip else 0), y0 - (0.0 if skip else 0.3)),
+                (x1 + side * half[target], y1) if skip else (x1, y1 + 0.3),
+                (x0 + side * half[source], y0) if skip else (x0, y0 - 0.3),
                 arrowprops={
                     "arrowstyle": "-|>",
                     "color": "#555555",
                     "linewidth": 0.8,
                     "shrinkA": 0,
                     "shrinkB": 0,
-                    "connectionstyle": f"arc3,rad={-0.28 * side}" if skip else "arc3",
+                    "connectionstyle": f"arc3,rad={-0.4 * side}" if skip else "arc3",
                 },
             )
         for node, (x, y) in place.items():
-            text, colour = _text(genome, made, node)
+            text, colour = texts[node]
             axes.text(
                 x,
                 y,

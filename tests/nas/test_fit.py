@@ -1,5 +1,6 @@
 """Training does what the recipe says, and what goes wrong becomes a row."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -176,3 +177,16 @@ def test_latency_waits_for_steps_and_steps_for_latency() -> None:
     assert end == begin + 1
     assert order[begin - 1] == "end"
     assert begin < len(order) - 10
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_trial_on_a_gpu() -> None:
+    device = torch.device("cuda")
+    precision = fit.resolve_precision(device)
+    recipe = dataclasses.replace(RECIPE, precision=precision, channels_last=True)
+    *_, outcome = Worker(images(), device=device).run(Job(genome().dumps(), recipe.to_json(), 0))
+    assert isinstance(outcome, Outcome)
+    assert outcome.row["status"] == "ok", outcome.row["error"]
+    assert outcome.row["val_accuracy"] > 0.8
+    assert outcome.row["latency_batch"] == 64

@@ -61,17 +61,23 @@ class Workers:
 
 def run_local(source: Source, images: Images, workers: Workers) -> None:
     """Runs one task after another in this process."""
+    import torch
+
     from nas.trial import Outcome, Worker
 
+    threads = torch.get_num_threads()
     worker = Worker(images, workers.threads)
-    while (task := source.next()) is not None:
-        if isinstance(task, Wait):
-            raise RuntimeError("the strategy waits although nothing is running")
-        for report in worker.run(task.job):
-            if isinstance(report, Outcome):
-                source.done(task.name, report)
-            else:
-                source.epoch(task.name, report.epoch, report.accuracy)
+    try:
+        while (task := source.next()) is not None:
+            if isinstance(task, Wait):
+                raise RuntimeError("the strategy waits although nothing is running")
+            for report in worker.run(task.job):
+                if isinstance(report, Outcome):
+                    source.done(task.name, report)
+                else:
+                    source.epoch(task.name, report.epoch, report.accuracy)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def run_ray(source: Source, images: Images, workers: Workers) -> None:

@@ -83,6 +83,7 @@ def _speed(plan: Plan, proposal: Proposal) -> float:
     assert proposal.genome is not None
     recipe = plan.recipe
     device = pick_device() if plan.workers.gpus else torch.device("cpu")
+    before = torch.get_num_threads()
     torch.set_num_threads(plan.workers.threads)
     module = build(proposal.genome).to(device)
     x = torch.randn(recipe.batch, *plan.shape, device=device)
@@ -98,6 +99,7 @@ def _speed(plan: Plan, proposal: Proposal) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         spans.append(time.perf_counter() - begin)
+    torch.set_num_threads(before)
     per_image = min(spans) / recipe.batch
     images = plan.confirm_images / plan.confirm_recipe.epochs
     trained = (

@@ -83,12 +83,15 @@ class Search:
         timeout = self.plan.timeout
         if timeout is None or not self.plan.confirm:
             return 0.0
-        speeds = [row["images_per_second"] for row in self.rows if row["status"] == "ok"]
-        if not speeds:
+        done = [r for r in self.rows if r["stage"] == "search" and r["status"] == "ok"]
+        if not done:
             return 0.2 * timeout
         jobs = len(self._finalists()) * len(self.plan.confirm_seeds)
-        images = self.plan.confirm_images
-        need = 1.1 * math.ceil(jobs / self.plan.workers.count) * images / statistics.median(speeds)
+        # As long as a trial, for each image that one of them trains on.
+        per_image = statistics.median(
+            _seconds(r) / (r["images_per_second"] * r["train_seconds"]) for r in done
+        )
+        need = math.ceil(jobs / self.plan.workers.count) * self.plan.confirm_images * per_image
         return float(min(max(0.2 * timeout, need), 0.5 * timeout))
 
     def _over(self) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nas.results import by, ranking
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
     from nas.driver import Search
@@ -87,28 +87,23 @@ class Reporter:
 
     def start(self, search: Search) -> None:
         """From now on the search is shown."""
+        self.search = search
+        if not self.live:
+            return
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-        self.search = search
-        if self.live:
-            columns = (SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"))
-            self.progress = Progress(
-                *columns, console=self.console, transient=True, get_time=time.monotonic, refresh_per_second=2
-            )
-            self.task = self.progress.add_task("", total=1.0)
-            refresh = self.progress.get_renderable
+        class Shown(Progress):
+            """Looks at the search whenever it is drawn."""
 
-            def renderable() -> Any:
-                self._refresh()
-                return refresh()
+            def get_renderables(self) -> Iterable[RenderableType]:
+                for task in self.tasks:
+                    task.completed, task.description = status(search)
+                yield from super().get_renderables()
 
-            self.progress.get_renderable = renderable
-            self.progress.start()
-
-    def _refresh(self) -> None:
-        assert self.search is not None
-        share, text = status(self.search)
-        self.progress.update(self.task, completed=share, description=text)
+        columns = (SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"))
+        self.progress = Shown(*columns, console=self.console, transient=True, refresh_per_second=4)
+        self.progress.add_task("", total=1.0)
+        self.progress.start()
 
     def row(self, row: Mapping[str, Any]) -> None:
         """A row was written."""
@@ -143,6 +138,8 @@ def status(search: Search) -> tuple[float, str]:
         shares.append(elapsed / plan.timeout)
     total = f"/{plan.trials}" if plan.trials else ""
     parts = [f"{done}{total} trials"]
+    if not search.running and search.confirming is None and not done:
+        parts.append("starting the workers")
     if search.confirming is not None:
         confirmed = sum(row["stage"] == "confirm" for row in search.rows)
         parts.append(f"confirming: {confirmed} trainings")

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import random
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,9 @@ def answer(task: Task) -> Outcome:
         "error": "for a test" if genome.key[0] == "0" else None,
         "val_accuracy": None if genome.key[0] == "0" else accuracy,
         "images_per_second": 1000.0,
+        "train_seconds": 3.0,
         "latency_ms": 1.0,
-        "started": datetime.now(UTC),
+        "started": datetime.now(UTC) - timedelta(seconds=3),
     }
     return Outcome(row, b"weights of " + genome.key.encode())
 

@@ -27,6 +27,8 @@ ROWS: dict[str, str] = {
     "Inception-v3 (no aux)": "inception_v3",
     "Inception-ResNet-v1 (5A/10B/5C, plain fc)": "inception_resnet_v1",
     "Inception-ResNet-v1 (5A/10B/6C, plain fc)": "inception_resnet_v1_6c",
+    "Inception module toy (naive, seed lecture)": "inception_module_naive",
+    "Inception module toy (bottleneck, seed lecture)": "inception_module",
 }
 
 DIFFERENT: dict[str, tuple[str, str]] = {

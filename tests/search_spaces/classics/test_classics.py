@@ -48,7 +48,7 @@ def _table(file: Path) -> dict[str, dict[str, str]]:
 def _figures(row: dict[str, str], name: str) -> tuple[Costs, dict[str, int]]:
     """(our costs at the row's input and classes, the row's figures by cost)."""
     side, channels = int(row["input_resolution"]), int(row["input_channels"] or 3)
-    space = find(name).bind(input=(channels, side, side), classes=int(row["num_classes"]))
+    space = find(name).bind(input=(channels, side, side), classes=int(row["num_classes"] or 0))
     costs = infer(space.draw(Fixed()))
     # Attention products count as multiply-adds here; the table has them in a column of its own.
     macs = row["macs_with_attention"] or row["macs"]

@@ -261,7 +261,9 @@ def inception_resnet(
     last: bool = False,
     **branches: Branch,
 ) -> Value:
-    """Branches, a linear 1x1 back to the input's width, scaled and added to it (figures 10-11, 16-19).
+    """Branches, a linear 1x1 back to the input's width, scaled and added to it.
+
+    Source: v4's paper, figures 10, 11, 13, 16, 17 and 19.
 
     Args:
         scale: section 3.3: 0.1 to 0.3, so that training stays stable.

@@ -34,7 +34,7 @@ class Costs:
     Attributes:
         params: trainable parameters.
         macs: multiply-adds of convolutions, linear layers and attention products; no bias adds.
-        activations: output elements of convolutions (Radosavovic et al. 2020, section 3.1).
+        activations: output elements of convolutions (Radosavovic et al. 2020, section 4).
         depth: the longest path in convolutions and linear layers, not counting those in gates.
         receptive_field: input pixels, along the larger side, that reach one position of the last feature
             map through convolutions and pools, the largest over paths. Gates, global pooling and

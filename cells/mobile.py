@@ -249,7 +249,7 @@ def fused_inverted_residual(
 def ghost_module(s: Sketch, x: Value, name: str, c: int, *, relu: bool) -> Value:
     """Half of the c channels by a 1x1, the other half by a depthwise 3x3 of the first: its "ghosts".
 
-    Source: Han et al. 2019 (arXiv:1911.11907), section 3.1, figure 1 (b), with s = 2 and d = 3.
+    Source: Han et al. 2019 (arXiv:1911.11907), section 3.1, figure 2 (b), with s = 2 and d = 3.
     """
     with s.block(name, "GhostModule" if relu else "LinearGhostModule"):
         y = s.chain(x, primary=Conv(c // 2, 1), primary_bn=BatchNorm())

@@ -113,7 +113,7 @@ def anynet(
 ) -> Genome:
     """AnyNetX_A: depth, width, bottleneck ratio and group width of each of four stages.
 
-    Ranges (table 1): d_i <= 16, w_i <= 1024 in steps of 8, b_i in {1, 2, 4}, g_i in {1, 2, 4, 8, 16, 32},
+    Ranges (section 3.2): d_i <= 16, w_i <= 1024 in steps of 8, b_i in {1, 2, 4}, g_i in {1, 2, 4, 8, 16, 32},
     all log-uniform: (16·128·3·6)^4 answers.
     """
     stages = [f"stage{i}" for i in range(1, 5)]

@@ -103,7 +103,7 @@ def regnet(
 ) -> Genome:
     """RegNet: four stages from d, w_0, w_a, w_m, b and g, with squeeze-and-excitation if `se` offers it.
 
-    Ranges (section 3.4): d < 64 uniform; w_0, w_a <= 256 and 1.5 <= w_m <= 3 log-uniform; b and g as in
+    Ranges (section 3.3): d < 64 uniform; w_0, w_a <= 256 and 1.5 <= w_m <= 3 log-uniform; b and g as in
     AnyNet. Answers that do not make exactly `stages` stages on as many levels, which is six in seven, are
     `Invalid` before anything is drawn.
     """

@@ -105,7 +105,7 @@ class Op(metaclass=_Values):
     weighted: ClassVar[bool] = False
     """Counts as a layer of the network's depth."""
     conv: ClassVar[bool] = False
-    """Its output elements count as activations (Radosavovic et al. 2020, section 3.1)."""
+    """Its output elements count as activations (Radosavovic et al. 2020, section 4)."""
     norm: ClassVar[bool] = False
     in_place: ClassVar[bool] = False
     """Its output may take the place of its input, and is not counted as memory."""

@@ -87,7 +87,13 @@ PUBLISHED: dict[str, Published] = {
     "pcdarts": Published(
         darts.PC_DARTS_CIFAR, "PC_DARTS_cifar", _PC, "Test error 2.57% ± 0.07 (yuhuixu1993/PC-DARTS, README)."
     ),
-    "pcdarts_image": Published(darts.PC_DARTS_IMAGE, "PC_DARTS_image", _PC, "", "Top-1 error 24.2% (paper)."),
+    "pcdarts_image": Published(
+        darts.PC_DARTS_IMAGE,
+        "PC_DARTS_image",
+        _PC,
+        "",
+        "Top-1 error 24.2% (yuhuixu1993/PC-DARTS, README).",
+    ),
     "snas_mild": Published(
         darts.SNAS_MILD,
         "SNAS_mild",

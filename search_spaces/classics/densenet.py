@@ -57,7 +57,7 @@ _NEW = "every layer reads all earlier ones, so that features are reused"
 
 for _n, _k, _depths, _figure in (
     (121, 32, (6, 12, 24, 16), "error: 25.02 % (table 3)"),
-    (161, 48, (6, 12, 36, 24), "accuracy: 77.1 % (torchvision)"),
+    (161, 48, (6, 12, 36, 24), "accuracy: 77.1 % (torchvision, IMAGENET1K_V1)"),
     (169, 32, (6, 12, 32, 32), "error: 23.80 % (table 3)"),
     (201, 32, (6, 12, 48, 32), "error: 22.58 % (table 3)"),
     (264, 32, (6, 12, 64, 48), "error: 22.15 % (table 3)"),

@@ -141,12 +141,13 @@ for _name, (_w, _d, _r, _p, _top1) in PUBLISHED.items():
         ),
     )
 for _name, (_w, _d, _r, _p, _top1) in LARGER.items():
+    _source = "arXiv:1911.09665" if _name == "b8" else "with unlabelled images, arXiv:1911.04252"
     classic(
         f"efficientnet_{_name}",
         partial(efficientnet, _w, _d, _p),
         f"""EfficientNet-{_name.upper()} (Xie et al. 2019): B0 scaled further, for more or noisier data.
 
-        ImageNet top-1 {_top1}% (arXiv:{"1911.09665" if _name == "b8" else "1911.04252"}).
+        ImageNet top-1 {_top1}% ({_source}).
         """,
         input=(3, _r, _r),
         aliases=(f"EfficientNet-{_name.upper()}", f"tf_efficientnet_{_name}"),

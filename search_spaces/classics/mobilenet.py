@@ -156,7 +156,7 @@ def mobilenet_v3(
     )
 
 
-# ImageNet top-1: v1 paper, table 6; v2 as in tensorflow/models; v3 paper, tables 3 and 5, and their README.
+# ImageNet top-1: v1 paper, tables 6 and 7; v2 as in tensorflow/models; v3 paper, table 3, and their README.
 for _alpha, _top1 in ((0.25, 50.6), (0.5, 63.7), (0.75, 68.4), (1.0, 70.6)):
     classic(
         f"mobilenetv1_{_alpha * 100:03.0f}",
@@ -208,7 +208,7 @@ for _size, _alpha, _top1 in (
         partial(mobilenet_v3, _size, _alpha, convolutional=_alpha != 1),
         f"""{_label} {_alpha}x (Howard et al. 2019): found by search, with hard-swish and a cheaper head.
 
-        ImageNet top-1 {_top1}% ({"timm" if _alpha == 0.5 else "arXiv:1905.02244, tables 3 and 5"}).
+        ImageNet top-1 {_top1}% ({"timm" if _alpha == 0.5 else "arXiv:1905.02244, table 3"}).
         """,
         aliases=(f"{_label} {_alpha}x", *((_label, f"mobilenet_v3_{_size}") if _alpha == 1 else ())),
     )

@@ -125,7 +125,7 @@ _AMOEBANET = {
     "A": (AMOEBANET_A, "AmoebaNet-A (Real et al. 2019): cells found by evolution that lets the oldest die."),
     "D": (
         AMOEBANET_D,
-        "AmoebaNet-D (Real et al. 2019): another cell found by the same evolution.",
+        "AmoebaNet-D (Real et al. 2019): evolution continued by hand, for speed of training.",
     ),
 }
 

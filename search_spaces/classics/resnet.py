@@ -114,12 +114,14 @@ DEPTHS = {
 }
 """Blocks per stage by number of layers: basic blocks for 18 and 34, bottlenecks for the others (table 1)."""
 
-_TOP1 = {18: 69.8, 34: 73.3, 50: 76.1, 101: 77.4, 152: 78.3}  # torchvision, IMAGENET1K_V1
+_TOP1 = {18: 69.8, 34: 73.3, 50: 76.1, 101: 77.4, 152: 78.3}
 _NEW = "shortcuts let blocks learn residuals, so that depth helps"
 
 for _n, _depths in DEPTHS.items():
     _block: Block = basic if _n in (18, 34) else deeper
-    _figure = f"\n\nImageNet top-1 accuracy: {_TOP1[_n]} % (torchvision)." if _n in _TOP1 else ""
+    _figure = (
+        f"\n\nImageNet top-1 accuracy: {_TOP1[_n]} % (torchvision, IMAGENET1K_V1)." if _n in _TOP1 else ""
+    )
     _pycls = (f"R-{_n}-1x64d",) if _n in (50, 101, 152) else ()
     _row = "ResNet-200 (v1.5 post-act)" if _n == 200 else f"ResNet-{_n}"
     classic(
@@ -147,7 +149,7 @@ for _n, _error in ((18, 27.94), (34, 28.54)):
         aliases=(f"plain-{_n}",),
     )
 
-for _n, _figure in ((50, "error: 21.9 % (table 8)"), (101, "accuracy: 78.8 % (torchvision)")):
+for _n, _figure in ((50, "error: 21.9 % (table 8)"), (101, "accuracy: 78.8 % (torchvision, IMAGENET1K_V1)")):
     classic(
         f"wide_resnet{_n}_2",
         partial(network, "WideResNet", DEPTHS[_n], partial(deeper, d=128)),

@@ -12,7 +12,7 @@ _NEW = "cardinality, the number of parallel transformations, as a dimension next
 for _n, _c, _d, _figure in (
     (50, 32, 4, "error: 22.2 % (table 3)"),
     (101, 32, 4, "error: 21.2 % (table 3)"),
-    (101, 32, 8, "accuracy: 79.3 % (torchvision)"),
+    (101, 32, 8, "accuracy: 79.3 % (torchvision, IMAGENET1K_V1)"),
     (101, 64, 4, "error: 20.4 % (table 4)"),
     (152, 32, 4, ""),
 ):
@@ -30,7 +30,7 @@ for _c, _figure in (
     (8, "3.65 %, CIFAR-100: 17.77 %"),
     (16, "3.58 %, CIFAR-100: 17.31 %"),
 ):
-    _quoted = f"\n\nCIFAR-10 test error: {_figure} (table 7)." if _figure else ""
+    _quoted = f"\n\nCIFAR-10 test error: {_figure} (table 7, with pre-activated blocks)." if _figure else ""
     classic(
         f"resnext29_{_c}x64d",
         partial(network, "ResNeXt", (3, 3, 3), partial(deeper, c=_c, d=64), stem=partial(stem, small=True)),

@@ -91,7 +91,7 @@ classic(
     "legacy_senet154",
     partial(network, "SENet", DEPTHS[152], _block154, stem=_stem154, head=partial(head, dropout=0.2)),
     f"SENet-154 (Hu et al. 2018): {_NEW}; a modified ResNeXt-152 64x4d.\n\n"
-    "ImageNet top-1 error: 18.68 % at 224x224, 17.28 % at 320x320 (single crops; the paper).",
+    "ImageNet top-1 error: 18.68 % at 224x224, 17.28 % at 320x320 (single crops; table 8).",
     aliases=("senet154", "SENet-154"),
 )
 

@@ -81,20 +81,25 @@ def shufflenet_v2(
 
 
 _V1 = "grouped 1x1 convolutions, and a shuffle that lets their groups exchange channels"
+# ImageNet top-1 error by groups and scale (v1, table 2).
+_ERRORS = {
+    **{(1, 0.25): 57.1, (1, 0.5): 45.1, (1, 1.0): 33.6},
+    **{(3, 0.25): 55.0, (3, 0.5): 43.2, (3, 1.0): 32.6},
+    **{(2, 1.0): 32.7, (4, 1.0): 32.8, (8, 1.0): 32.4},
+}
 # imgclsmob's form: the stem is scaled with the rest, the classifier has a bias.
-for _g, _error in ((1, 33.6), (2, 32.7), (3, 32.6), (4, 32.8), (8, 32.4)):
+for _g in (1, 2, 3, 4, 8):
     for _scale, _name in ((0.25, "wd4"), (0.5, "wd2"), (0.75, "w3d4"), (1.0, "w1")):
         if _scale < 1 and _g not in (1, 3):
             continue
         # The rows of these two are in the authors' form, below.
         _row = () if _g in (3, 8) and _scale in (0.5, 1) else (f"ShuffleNetV1 {_scale}x g={_g}",)
+        _top1 = _ERRORS.get((_g, _scale))
+        _figure = f"\n\nImageNet top-1 error {_top1}% (arXiv:1707.01083, table 2)." if _top1 else ""
         classic(
             f"shufflenet_g{_g}_{_name}",
             partial(shufflenet_v1, _g, _scale, stem=int(24 * _scale), bias=True),
-            f"""ShuffleNet {_scale}x, g = {_g} (Zhang et al. 2017): {_V1}.
-
-            ImageNet top-1 error {_error}% at 1.0x (arXiv:1707.01083, table 2).
-            """,
+            f"ShuffleNet {_scale}x, g = {_g} (Zhang et al. 2017): {_V1}.{_figure}",
             aliases=_row,
         )
 # The authors' form: stems of their own, a classifier without bias.

@@ -75,8 +75,8 @@ classic(
     "transformer_block",
     partial(transformer, heads=8, d_ff=2048),
     "The Transformer's encoder block (Vaswani et al. 2017): attention in the place of recurrence.\n\n"
-    "The base model's, d = 512, h = 8, d_ff = 2048, on 8x8 tokens of 512 channels: 3,152,384 parameters in\n"
-    "the block (arXiv:1706.03762, table 3).",
+    "The base model's (arXiv:1706.03762, table 3), d = 512, h = 8, d_ff = 2048: 3,152,384 parameters in the\n"
+    "block, here on 8x8 tokens of 512 channels.",
     input=(512, 8, 8),
     classes=10,
 )

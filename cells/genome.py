@@ -81,6 +81,17 @@ class Genome:
         """Index of the output node."""
         return len(self.nodes) - 1
 
+    def to_networkx(self) -> Any:
+        """A networkx MultiDiGraph: nodes 0, 1, … with `op`, `path` and output `shape`; edges with input `slot`."""
+        import networkx as nx
+
+        graph = nx.MultiDiGraph()
+        for index, (node, fact) in enumerate(zip(self.nodes, self.facts, strict=True)):
+            graph.add_node(index, op=node.op, path=node.path, shape=fact.shape)
+            for slot, source in enumerate(node.inputs):
+                graph.add_edge(source, index, slot=slot)
+        return graph
+
     def to_json(self) -> dict[str, Any]:
         """Plain data. Fields that have their default are left out."""
         nodes = [

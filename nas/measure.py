@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -132,5 +131,7 @@ class PeakMemory:
         if sys.platform == "linux":
             status = Path("/proc/self/status").read_text()
             return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+        import resource  # Unix only
+
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else 1024 * peak

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import networkx as nx
 import pytest
 from torch import nn
 
@@ -27,6 +28,15 @@ def test_json_round_trip() -> None:
     assert hash(again) == hash(genome)
     assert again.key == genome.key
     assert json.loads(genome.dumps())["kinds"]["stages.0.0"] == "ProjectionBottleneck"
+
+
+def test_to_networkx() -> None:
+    genome = small()
+    graph = genome.to_networkx()
+    assert graph.number_of_nodes() == len(genome.nodes)
+    assert graph.number_of_edges() == sum(len(node.inputs) for node in genome.nodes)
+    assert nx.is_directed_acyclic_graph(graph)
+    assert graph.nodes[len(genome.nodes) - 1]["shape"] == (10,)
 
 
 def broken(change: str) -> Any:

@@ -82,7 +82,7 @@ class Genome:
         return len(self.nodes) - 1
 
     def to_networkx(self) -> Any:
-        """A networkx MultiDiGraph: nodes 0, 1, … with `op`, `path` and output `shape`; edges with input `slot`."""
+        """A networkx MultiDiGraph: nodes with `op`, `path` and output `shape`, edges with input `slot`."""
         import networkx as nx
 
         graph = nx.MultiDiGraph()

@@ -101,10 +101,9 @@ def evaluate(module: nn.Module, x: Tensor, y: Tensor, data: Split, recipe: Recip
     """Accuracy (0-1) on uint8 images; batch norm by its running statistics."""
     module.eval()
     right = torch.zeros((), dtype=torch.int64, device=x.device)
-    for begin in range(0, len(y), 500):
+    for pixels, labels in zip(x.split(recipe.batch), y.split(recipe.batch), strict=True):
         with step(), autocast(x.device, recipe):
-            logits = module(prepare(x[begin : begin + 500], data, recipe))
-            right += (logits.argmax(1) == y[begin : begin + 500]).sum()
+            right += (module(prepare(pixels, data, recipe)).argmax(1) == labels).sum()
     return int(right) / len(y)
 
 

@@ -102,6 +102,21 @@ def locate(dataset: str, data_dir: str | None, progress: Progress = silent) -> t
     return place.stem, place
 
 
+def count(place: tuple[str, Path | None]) -> int:
+    """Training images of CIFAR-10 or digits, without decoding them. Raises `DataError`."""
+    path = place[1]
+    if path is None:
+        return len(_digits("train").labels)
+    if not path.is_dir() or not _parquet(path, "train"):
+        return 50_000  # the official batches
+    import pyarrow.parquet as pq
+
+    try:
+        return sum(pq.read_metadata(file).num_rows for file in _parquet(path, "train"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+
+
 def load(place: tuple[str, Path | None], part: Part, progress: Progress = silent) -> Images:
     """Reads one part of what `locate` found. Raises `DataError`."""
     name, path = place

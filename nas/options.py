@@ -153,7 +153,8 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     preset_name, preset = _preset(space, options.preset, gpus > 0)
     space = _bind(space, preset, shape, classes)
     _try_out(space, options.space)
-    recipe = _recipe(options, place[0], gpus > 0)
+    count = len(images.labels) if images else data.count(place)
+    recipe = _recipe(options, place[0], count, gpus > 0)
     window = Window(
         {
             name: limits
@@ -164,7 +165,6 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     )
     points, left_out = _points(space, preset, options.seed_points, window)
     confirm_recipe = confirming(recipe, gpu=gpus > 0)
-    whole = {"cifar10": 50_000, "digits": 1_438}.get(place[0]) or (len(images.labels) if images else 0)
     timeout = options.timeout
     if timeout is None and options.trials is None:
         timeout = 60.0 if place[0] == "digits" else 600.0 if gpus else 240.0
@@ -183,7 +183,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         confirm_recipe=confirm_recipe,
         confirm=options.confirm,
         confirm_seeds=tuple(options.seed + 1 + i for i in range(3 if gpus else 2)),
-        confirm_images=confirm_recipe.epochs * (whole - recipe.val_images),
+        confirm_images=confirm_recipe.epochs * (count - recipe.val_images),
         trials=options.trials,
         timeout=timeout,
         trial_timeout=options.trial_timeout,
@@ -254,13 +254,13 @@ def _try_out(space: Space, flag: str, draws: int = 20) -> None:
             )
 
 
-def _recipe(options: Options, dataset: str, gpu: bool) -> Recipe:
+def _recipe(options: Options, dataset: str, images: int, gpu: bool) -> Recipe:
     import torch
 
     from nas.fit import resolve_precision
 
     precision = resolve_precision(torch.device("cuda" if gpu else "cpu"))
-    recipe = brief(dataset, gpu=gpu, precision=precision, channels_last=True)
+    recipe = brief(dataset, images, gpu=gpu, precision=precision, channels_last=True)
     given = {
         name: getattr(options, name)
         for name in ("epochs", "train_images", "init")

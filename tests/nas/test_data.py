@@ -51,6 +51,7 @@ def test_hugging_face_layout(tmp_path: Path, folder: str) -> None:
     assert images.classes[3] == "cat"
     assert np.array_equal(images.pixels[7], arrays[7].transpose(2, 0, 1))
     assert len(data.load(place, "test").labels) == 10
+    assert data.count(place) == 20
 
 
 def batch(count: int) -> tuple[bytes, np.ndarray[Any, Any], list[int]]:

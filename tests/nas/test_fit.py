@@ -140,13 +140,21 @@ def test_schedules_rise_then_fall_to_nothing(schedule: Any) -> None:
     assert rates[-1] < 0.01
 
 
-def test_recipes_round_trip_and_fit_their_data() -> None:
-    for dataset in ("cifar10", "digits"):
-        for gpu in (False, True):
-            recipe = brief(dataset, gpu=gpu, precision="fp32", channels_last=True)
-            assert Recipe.from_json(recipe.to_json()) == recipe
-            assert dataset == recipe.dataset
-            assert confirming(recipe, gpu=gpu).train_images is None
+def test_recipes_fit_their_data() -> None:
+    cpu, gpu = (brief("cifar10", 50_000, gpu=g, precision="fp32", channels_last=True) for g in (False, True))
+    assert (cpu.train_images, cpu.val_images, cpu.epochs, cpu.batch, cpu.lr) == (15_000, 5_000, 1, 128, 0.4)
+    assert (gpu.train_images, gpu.val_images, gpu.epochs, gpu.batch) == (None, 5_000, 3, 512)
+    digits = brief("digits", 1438, gpu=False, precision="fp32", channels_last=True)
+    assert (digits.train_images, digits.epochs, digits.flip) == (None, 8, False)
+    for count in (10, 500, 3_000, 20_000, 1_000_000):
+        recipe = brief("mine", count, gpu=False, precision="fp32", channels_last=True)
+        assert 0 < recipe.val_images < count
+        assert 1 <= recipe.epochs <= 8
+        assert recipe.epochs * (recipe.train_images or count) <= 25_000
+    for recipe in (cpu, gpu, digits):
+        assert Recipe.from_json(recipe.to_json()) == recipe
+        assert confirming(recipe, gpu=False).train_images is None
+    assert confirming(gpu, gpu=True).epochs == 9
 
 
 def test_latency_waits_for_steps_and_steps_for_latency() -> None:

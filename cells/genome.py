@@ -118,7 +118,7 @@ class Genome:
         """The genome of a JSON text. Raises `Invalid`."""
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid(f"not JSON: {error}") from error
         return _read(data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
-from search_spaces import names
+from search_spaces import load_plugins, names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names of the networks that match a shell pattern, such as `regnet*`."""
+    load_plugins()
     return names(pattern, classic=True)
 
 
@@ -48,7 +49,9 @@ def create_model(
     from nas.build import build, load_weights
     from nas.targets import resolve
 
-    genome = resolve(name, input, num_classes).genome
+    load_plugins()
+    shape = None if input is None else (input[0], input[1], input[2])
+    genome = resolve(name, shape, num_classes).genome
     module = build(small_stem(genome) if stem == "small" else genome)
     if weights is not None:
         left = load_weights(module, weights, strict=strict)

@@ -40,6 +40,9 @@ class _Lines:
     def __init__(self, file: str) -> None:
         self.file = file
 
+    def __deepcopy__(self, memo: object) -> _Lines:
+        return self  # a copy of the module runs the same text
+
     def __del__(self) -> None:
         linecache.cache.pop(self.file, None)
 
@@ -101,8 +104,3 @@ def load_weights(module: nn.Module, file: str | os.PathLike[str], *, strict: boo
     fits = {n: t for n, t in given.items() if n in own and t.shape == own[n].shape}
     module.load_state_dict(fits, strict=False)
     return left
-
-
-def pick_device() -> torch.device:
-    """The first CUDA device, otherwise the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

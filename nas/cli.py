@@ -47,7 +47,12 @@ def guard(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | 
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except _user_errors() as error:
-        print(f"nas: {error}", file=sys.stderr)
+        print("nas: " + " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"nas: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
 
 
@@ -98,6 +103,13 @@ def natural(text: str) -> int:
     """A whole number, 0 included."""
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number below 2^32."""
+    if natural(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not below 2^32")
     return int(text)
 
 

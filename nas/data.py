@@ -8,7 +8,6 @@ import io
 import os
 import pickle
 import tarfile
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +98,7 @@ def locate(dataset: str, data_dir: str | None, progress: Progress = silent) -> t
     place = Path(dataset)
     if not place.exists():
         raise DataError(f"--dataset: {dataset!r} is neither auto, cifar10 or digits nor a file or folder")
-    return place.stem, place
+    return dataset, place
 
 
 def count(place: tuple[str, Path | None]) -> int:
@@ -158,11 +157,11 @@ def _cifar_in(folder: Path) -> Path | None:
 
 def download(folder: Path, progress: Progress = silent, url: str = URL, md5: str = MD5) -> Path:
     """Fetches the official CIFAR-10 archive and checks it. Raises `DataError`, also when offline."""
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / "cifar-10-binary.tar.gz"
     partial = target.with_suffix(f".{os.getpid()}.part")
     digest = hashlib.md5(usedforsecurity=False)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(url, timeout=10) as answer, partial.open("wb") as file:
             total = int(answer.headers.get("Content-Length") or 0)
             while block := answer.read(1 << 18):
@@ -172,35 +171,46 @@ def download(folder: Path, progress: Progress = silent, url: str = URL, md5: str
         if digest.hexdigest() != md5:
             raise DataError(f"{url} came with checksum {digest.hexdigest()}, not {md5}: not used")
         partial.replace(target)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+    except DataError:
+        raise
+    except (OSError, http.client.HTTPException) as error:  # URLError and TimeoutError are OSErrors
         reason = getattr(error, "reason", error)
         raise DataError(
             f"CIFAR-10 is not at hand and cannot be downloaded from {url} ({reason}): put it in a folder and "
             "name that with --data-dir, or use --dataset digits"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists():
+            partial.unlink()
     return target
 
 
-def _decode(content: bytes, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+def _decode(content: bytes, size: tuple[int, int] | None, name: str) -> NDArray[np.uint8]:
+    """(H, W, 3), resized to (width, height) if that is given."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as image:
-        rgb = image.convert("RGB")
-        if size is not None and rgb.size != size:
-            rgb = rgb.resize(size, Image.Resampling.BILINEAR)
-        return np.asarray(rgb, dtype=np.uint8)
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            rgb = image.convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{name} cannot be read as an image") from error
+    if size is not None and rgb.size != size:
+        rgb = rgb.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(rgb, dtype=np.uint8)
 
 
-def _decode_all(contents: Sequence[bytes], progress: Progress) -> NDArray[np.uint8]:
-    """(N, 3, H, W), all in the size of the first image."""
+def _decode_all(
+    contents: Sequence[bytes], progress: Progress, names: Sequence[str] | None = None
+) -> NDArray[np.uint8]:
+    """(N, 3, H, W), all in the size of the first image. Raises `DataError` naming the image at fault."""
     if not contents:
         raise DataError("there are no images")
-    height, width = _decode(contents[0], None).shape[:2]
+    called = names or [f"image {i} (of {len(contents)})" for i in range(len(contents))]
+    height, width = _decode(contents[0], None, called[0]).shape[:2]
     pixels = np.empty((len(contents), 3, height, width), dtype=np.uint8)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for i, image in enumerate(pool.map(lambda c: _decode(c, (width, height)), contents)):
+        images = pool.map(lambda c, n: _decode(c, (width, height), n), contents, called)
+        for i, image in enumerate(images):
             pixels[i] = image.transpose(2, 0, 1)
             if i % 1000 == 999 or i + 1 == len(contents):
                 progress("decoding images", i + 1, len(contents))
@@ -208,8 +218,6 @@ def _decode_all(contents: Sequence[bytes], progress: Progress) -> NDArray[np.uin
 
 
 def _read_parquet(name: str, files: Sequence[Path], progress: Progress) -> Images:
-    import json
-
     import pyarrow.parquet as pq
 
     tables = [pq.read_table(file) for file in files]
@@ -224,18 +232,23 @@ def _read_parquet(name: str, files: Sequence[Path], progress: Progress) -> Image
         for value in table[image].to_pylist():
             contents.append(value["bytes"] if isinstance(value, dict) else value)
         labels += table[label].to_pylist()
-    if any(not isinstance(c, bytes) for c in contents) or any(v is None for v in labels):
-        raise DataError(f"{files[0]}: an image or a label is missing")
-    features = json.loads((tables[0].schema.metadata or {}).get(b"huggingface", b"{}"))
-    given = features.get("info", {}).get("features", {}).get(label, {}).get("names")
-    if all(isinstance(v, int) for v in labels):
-        count = max(labels) + 1
-        known = CIFAR10 if name == "cifar10" and count == 10 else [str(i) for i in range(count)]
-        classes = [str(n) for n in (given or known)]
+    if not contents or any(not isinstance(c, bytes) for c in contents) or any(v is None for v in labels):
+        raise DataError(f"{files[0]}: there are no images, or an image or a label is missing")
+    given = _names(tables[0].schema.metadata, label)
+    if all(type(v) is int for v in labels):
+        number = max(labels) + 1
+        if min(labels) < 0 or number > len(labels):
+            raise DataError(
+                f"{files[0]}: labels must count classes from 0, not {min(labels)} to {max(labels)}"
+            )
+        known = CIFAR10 if name == "cifar10" and number == 10 else [str(i) for i in range(number)]
+        classes = [str(n) for n in (given if given and len(given) >= number else known)]
         numbers = labels
+    elif all(isinstance(v, str) for v in labels):
+        classes = sorted(set(labels))
+        numbers = [classes.index(v) for v in labels]
     else:
-        classes = sorted({str(v) for v in labels})
-        numbers = [classes.index(str(v)) for v in labels]
+        raise DataError(f"{files[0]}: labels must be whole numbers or text, not {type(labels[0]).__name__}")
     return Images(
         name,
         _decode_all(contents, progress),
@@ -243,6 +256,16 @@ def _read_parquet(name: str, files: Sequence[Path], progress: Progress) -> Image
         tuple(classes),
         source=str(files[0].parent),
     )
+
+
+def _names(metadata: dict[bytes, bytes] | None, label: str) -> list[Any] | None:
+    """The class names that Hugging Face keeps in a file's metadata."""
+    import json
+
+    found: Any = json.loads((metadata or {}).get(b"huggingface", b"{}"))
+    for key in ("info", "features", label, "names"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, list) else None
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -318,7 +341,7 @@ def _read_folder(name: str, folder: Path, part: Part, progress: Progress) -> Ima
     ]
     if not files:
         raise DataError(f"{folder}: no images in class folders, and no train*.parquet")
-    pixels = _decode_all([file.read_bytes() for file, _ in files], progress)
+    pixels = _decode_all([f.read_bytes() for f, _ in files], progress, [str(f) for f, _ in files])
     labels = np.asarray([number for _, number in files], dtype=np.int64)
     images = Images(name, pixels, labels, tuple(classes), source=str(folder))
     return images if split else _partition(images, part)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nas.strategies import Wait
 
 if TYPE_CHECKING:
+    import torch
+
     from nas.data import Images
     from nas.trial import Job, Outcome
 
@@ -58,6 +60,12 @@ class Workers:
     address: str | None = None
     plugins: tuple[str, ...] = ()
 
+    def device(self) -> torch.device:
+        """What each trains on: a GPU only where it has a share of one."""
+        import torch
+
+        return torch.device("cuda" if self.gpus else "cpu")
+
 
 def run_local(source: Source, images: Images, workers: Workers) -> None:
     """Runs one task after another in this process."""
@@ -66,7 +74,7 @@ def run_local(source: Source, images: Images, workers: Workers) -> None:
     from nas.trial import Outcome, Worker
 
     threads = torch.get_num_threads()
-    worker = Worker(images, workers.threads)
+    worker = Worker(images, workers.threads, workers.device())
     try:
         while (task := source.next()) is not None:
             if isinstance(task, Wait):
@@ -203,6 +211,8 @@ def _searcher(source: Source) -> Any:
             self.error: BaseException | None = None
 
         def suggest(self, trial_id: str) -> Any:
+            if self.error is not None:
+                return Searcher.FINISHED
             try:
                 task = self.source.next()
             except Exception as error:  # noqa: BLE001 - raised again after Tune has ended
@@ -216,7 +226,7 @@ def _searcher(source: Source) -> Any:
             return {"job": task.job}
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            if "epoch" in result and "outcome" not in result:
+            if "epoch" in result and "outcome" not in result and trial_id in self.names:
                 self.source.epoch(self.names[trial_id], result["epoch"], result["accuracy"])
 
         def on_trial_complete(
@@ -225,7 +235,13 @@ def _searcher(source: Source) -> Any:
             outcome = (result or {}).get("outcome")
             if outcome is None or error:
                 outcome = Outcome({"status": "failed", "error": "the worker died"})
-            self.source.done(self.names.pop(trial_id), outcome)
+            name = self.names.pop(trial_id, None)
+            if name is None or self.error is not None:
+                return
+            try:
+                self.source.done(name, outcome)
+            except Exception as failure:  # noqa: BLE001 - raised again after Tune has ended
+                self.error = failure
             outcome.weights = None  # Tune keeps the last result of every trial
 
         def __getstate__(self) -> dict[str, Any]:
@@ -255,7 +271,7 @@ def _trainable() -> Any:
             load_plugins()
             for name in workers.plugins:
                 find(name)
-            self.worker = Worker(images, workers.threads)
+            self.worker = Worker(images, workers.threads, workers.device())
             self.reset_config(config)
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:

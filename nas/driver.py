@@ -268,7 +268,7 @@ class Search:
         folder.mkdir(exist_ok=True)
         write_atomically(folder / f"{trial}.safetensors", weights)
         for file in folder.glob("*.safetensors"):
-            if int(file.stem) not in kept:
+            if file.stem.isdigit() and int(file.stem) not in kept:
                 file.unlink()
         return f"weights/{trial}.safetensors"
 
@@ -339,13 +339,20 @@ class Search:
             genome = self.plan.space.draw(chooser)
             chooser.finish()
         except Invalid:
-            return None
+            genome, reason = None, "its answers are no longer legal"
         except ReplayError as error:
-            raise UsageError(
-                f"--run {self.plan.run}: trial {record['trial']} cannot be replayed, {error}: the space has "
-                "changed since; name another --run"
-            ) from error
+            raise self._changed(record, str(error)) from error
+        else:
+            reason = "its answers draw another network"
+        if record.get("key") and (genome is None or genome.key != record["key"]):
+            raise self._changed(record, reason)
         return genome
+
+    def _changed(self, record: Mapping[str, Any], reason: str) -> UsageError:
+        return UsageError(
+            f"--run {self.plan.run}: trial {record['trial']} cannot be replayed, {reason}: the space has "
+            "changed since; name another --run"
+        )
 
     def close(self) -> None:
         """Writes what is left to write."""

@@ -47,12 +47,16 @@ def _same_run(plan: Plan) -> None:
     file = plan.run / "run.json"
     config = plan.config()
     if not file.exists():
+        if (plan.run / "trials.arrows").exists():
+            raise UsageError(f"--run {plan.run} has results but no run.json: name another --run")
         write_atomically(file, (json.dumps(config, indent=2) + "\n").encode())
         return
     try:
         before = json.loads(file.read_text())
     except ValueError as error:
         raise UsageError(f"--run {plan.run}: run.json cannot be read ({error})") from error
+    if not isinstance(before, dict):
+        raise UsageError(f"--run {plan.run}: run.json is no configuration of a run")
     for name, value in config.items():
         if before.get(name) != value:
             raise UsageError(

@@ -18,9 +18,9 @@ from cells.genome import Genome
 from cells.infer import infer
 from cells.ops import Invalid, Shape
 from nas.dispatch import Workers
-from nas.recipe import Init, Recipe, brief, confirming
+from nas.recipe import INITS, SCHEDULES, Init, Recipe, Schedule, brief, confirming
 from nas.strategies import STRATEGIES, Problem, Window, make
-from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find
+from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
 from search_spaces.choose import Scalar
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LIMITED = ("macs", "params", "activations")
 """Costs that may have a window."""
+
+EXECUTORS = ("ray", "local")
 
 Limits = tuple[float, float]
 
@@ -54,6 +56,7 @@ class Options:
     epochs: int | None = None
     train_images: int | None = None
     init: Init | None = None
+    schedule: Schedule | None = None
     macs: Limits | None = None
     params: Limits | None = None
     activations: Limits | None = None
@@ -133,6 +136,8 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
 
     from nas import data
 
+    load_plugins()
+    _check(options)
     space = find(options.space)
     if space.classic:
         raise UsageError(
@@ -140,19 +145,20 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         )
     if options.strategy not in STRATEGIES:
         make(options.strategy, Problem(space))  # raises, naming the nearest
-    gpus = torch.cuda.device_count()
-    if options.gpus_per_trial == 0:
-        gpus = 0
+    gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
+    if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
+        raise UsageError(f"--gpus-per-trial {options.gpus_per_trial:g}: this machine has {gpus} CUDA devices")
     report = progress or data.silent
     place = data.locate(options.dataset, options.data_dir, report)
     images = None
     shape, classes = (3, 32, 32), 10
-    if place[0] not in ("cifar10", "digits"):
+    built_in = options.dataset in ("auto", "cifar10", "digits")
+    if not built_in:
         images = data.load(place, "train", report)
         shape, classes = images.shape, len(images.classes)
     preset_name, preset = _preset(space, options.preset, gpus > 0)
     space = _bind(space, preset, shape, classes)
-    _try_out(space, options.space)
+    _try_out(space, options.space, shape, classes)
     count = len(images.labels) if images else data.count(place)
     recipe = _recipe(options, place[0], count, gpus > 0)
     window = Window(
@@ -167,7 +173,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     confirm_recipe = confirming(recipe, gpu=gpus > 0)
     timeout = options.timeout
     if timeout is None and options.trials is None:
-        timeout = 60.0 if place[0] == "digits" else 600.0 if gpus else 240.0
+        timeout = 60.0 if place[1] is None else 600.0 if gpus else 240.0
     run = Path(options.run) if options.run else _fresh(options)
     return Plan(
         run=run,
@@ -211,9 +217,9 @@ def _workers(options: Options, gpus: int) -> Workers:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     plugins = (options.space,) if ".py:" in options.space else ()
     if options.executor == "local":
-        return Workers(1, cores, plugins=plugins)
+        return Workers(1, cores, 1.0 if gpus else 0.0, plugins=plugins)
     share = options.gpus_per_trial if options.gpus_per_trial is not None else (0.25 if gpus else 0.0)
-    count = options.workers or (int(gpus / share) if share else cores)
+    count = options.workers or (max(1, int(gpus / share)) if share else cores)
     return Workers(count, max(1, cores // count), share, options.address, plugins)
 
 
@@ -235,23 +241,59 @@ def _bind(space: Space, preset: Preset, shape: Shape, classes: int) -> Space:
     return space.bind(**{k: v for k, v in wanted.items() if space.takes(k)})
 
 
-def _try_out(space: Space, flag: str, draws: int = 20) -> None:
+def _try_out(space: Space, flag: str, shape: Shape, classes: int, draws: int = 200, enough: int = 10) -> None:
     """Finds the mistakes of a space's author before a search does. Raises `SpaceError`."""
+    legal, reason = 0, ""
     for seed in range(draws):
         chooser = Random(seed)
         try:
             genome = space.draw(chooser)
+            costs = infer(genome)
             again = Replay(chooser.record)
             key = space.draw(again).key
             again.finish()
-        except Invalid:
+        except Invalid as error:
+            reason = str(error)
             continue
         except ReplayError as error:
             raise SpaceError(f"--space {flag}: the same answers lead to other questions ({error})") from error
         if key != genome.key:
+            raise SpaceError(f"--space {flag}: the same answers draw different networks: not deterministic")
+        if genome.input != tuple(shape) or costs.output != (classes,):
             raise SpaceError(
-                f"--space {flag}: the same answers draw different networks: it is not deterministic"
+                f"--space {flag} draws networks from {genome.input} to {costs.output} where the data have "
+                f"{tuple(shape)} and {classes} classes: take `input` and `classes` as keyword arguments"
             )
+        legal += 1
+        if legal == enough:
+            return
+    if not legal:
+        raise SpaceError(f"--space {flag}: none of {draws} random draws is legal, the last because {reason}")
+
+
+def _check(options: Options) -> None:
+    """Raises `UsageError` for values that a caller from Python may give and the command line refuses."""
+    if not isinstance(options.space, str):
+        raise UsageError("space must be a name or FILE.py:FUNCTION")
+    for name in ("trials", "workers", "epochs", "train_images"):
+        value = getattr(options, name)
+        if value is not None and (type(value) is not int or value < 1):
+            raise UsageError(f"{name} must be a whole number above 0, not {value!r}")
+    for name in ("keep", "confirm", "seed"):
+        value = getattr(options, name)
+        if type(value) is not int or not 0 <= value < 2**32:
+            raise UsageError(f"{name} must be a whole number, not {value!r}")
+    for name in ("timeout", "trial_timeout", "gpus_per_trial"):
+        value = getattr(options, name)
+        if value is not None and (type(value) not in (int, float) or value < 0):
+            raise UsageError(f"{name} must be a number (seconds, for times), not {value!r}")
+    for name in (*LIMITED, "latency"):
+        value = getattr(options, name)
+        if value is not None and not (isinstance(value, tuple) and len(value) == 2 and value[0] <= value[1]):
+            raise UsageError(f"{name} must be a pair (lowest, highest), not {value!r}")
+    for name, known in (("init", (None, *INITS)), ("schedule", (None, *SCHEDULES)), ("executor", EXECUTORS)):
+        if getattr(options, name) not in known:
+            raise UsageError(f"{name} must be one of {', '.join(map(str, known))}")
 
 
 def _recipe(options: Options, dataset: str, images: int, gpu: bool) -> Recipe:
@@ -263,7 +305,7 @@ def _recipe(options: Options, dataset: str, images: int, gpu: bool) -> Recipe:
     recipe = brief(dataset, images, gpu=gpu, precision=precision, channels_last=True)
     given = {
         name: getattr(options, name)
-        for name in ("epochs", "train_images", "init")
+        for name in ("epochs", "train_images", "init", "schedule")
         if getattr(options, name) is not None
     }
     return dataclasses.replace(recipe, **given)

@@ -77,12 +77,12 @@ def _speed(plan: Plan, proposal: Proposal) -> float:
 
     import torch
 
-    from nas.build import build, pick_device
+    from nas.build import build
     from nas.fit import autocast
 
     assert proposal.genome is not None
     recipe = plan.recipe
-    device = pick_device() if plan.workers.gpus else torch.device("cpu")
+    device = plan.workers.device()
     before = torch.get_num_threads()
     torch.set_num_threads(plan.workers.threads)
     module = build(proposal.genome).to(device)

@@ -47,8 +47,11 @@ def ranking(rows: Iterable[Row]) -> list[Row]:
 def verdict(rows: Iterable[Row]) -> dict[str, Any]:
     """What a finished search can claim: the winner beside the best random trial, with an uncertainty.
 
-    The standard error of the difference rests on the standard deviation over seeds pooled over all
-    confirmed networks, because two or three seeds say little of one network's.
+    The winner is the finalist of the highest confirmed mean, random's best the random trial that the search
+    ranked first. `error` is the standard error of their difference; it rests on the standard deviation over
+    seeds pooled over all confirmed networks, because two or three seeds say little of one network's.
+    `margin` is the difference that chance alone exceeds in one run of twenty: Student's t for that pooled
+    deviation, two-sided, with Bonferroni's correction for having picked the best of several.
     """
     rows = list(rows)
     ranked = ranking(rows)
@@ -60,16 +63,21 @@ def verdict(rows: Iterable[Row]) -> dict[str, Any]:
     winner = first[finalists[0]] if finalists else ranked[0]
     random = next((r for r in ranked if by(r) == "random"), None)
     found: dict[str, Any] = {"winner": winner, "random": random, "means": means, "finalists": finalists}
-    if random is None or random["key"] not in means or winner["key"] not in means:
-        return found
     spreads = [(sd, n) for _, sd, n in means.values() if n > 1]
+    if by(winner) == "random" or random is None or not {winner["key"], random["key"]} <= set(means):
+        return found
     if not spreads:
         return found
+
+    from scipy import stats
+
     freedom = sum(n - 1 for _, n in spreads)
     pooled = math.sqrt(sum((n - 1) * sd**2 for sd, n in spreads) / freedom)
     mine, theirs = means[winner["key"]], means[random["key"]]
+    error = pooled * math.sqrt(1 / mine[2] + 1 / theirs[2])
+    rivals = max(1, len(finalists) - 1)
     return found | {
         "difference": mine[0] - theirs[0],
-        "error": pooled * math.sqrt(1 / mine[2] + 1 / theirs[2]),
-        "same": winner["key"] == random["key"],
+        "error": error,
+        "margin": float(stats.t.ppf(1 - 0.025 / rivals, freedom)) * error,
     }

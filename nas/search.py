@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from nas.cli import duration, guard, latency_window, natural, parser, positive, window
+from nas.cli import duration, guard, latency_window, natural, parser, positive, seed, window
+from nas.recipe import INITS, SCHEDULES
 
 if TYPE_CHECKING:
     from nas.options import Plan
@@ -80,7 +81,7 @@ def arguments() -> argparse.ArgumentParser:
         metavar="K",
         help="train the best K, the best random and the seed point with new seeds; 0: do not (default: 3)",
     )
-    g.add_argument("--seed", type=natural, default=0, metavar="S", help="of all that is drawn (default: 0)")
+    g.add_argument("--seed", type=seed, default=0, metavar="S", help="of all that is drawn (default: 0)")
     g = p.add_argument_group("data and training")
     g.add_argument(
         "--dataset",
@@ -97,8 +98,11 @@ def arguments() -> argparse.ArgumentParser:
     )
     g.add_argument(
         "--init",
-        choices=("zero-gamma", "default"),
+        choices=INITS,
         help="initialisation: last norms of residual branches at 0 or 1 (default: zero-gamma)",
+    )
+    g.add_argument(
+        "--schedule", choices=SCHEDULES, help="of the learning rate, behind a warm-up (default: cosine)"
     )
     g = p.add_argument_group("where it runs")
     g.add_argument(
@@ -197,7 +201,7 @@ def _search(plan: Plan, reporter: Reporter, argv: Sequence[str] | None) -> int:
         reporter.json.flush()
     else:
         result(search, reporter)
-        if not reporter.quiet:
+        if not reporter.quiet and any(row["status"] == "ok" for row in search.rows):
             for line in next_steps(search):
                 reporter.console.print(line, markup=False)
     finished = any(row["status"] == "ok" for row in search.rows)

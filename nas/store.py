@@ -102,17 +102,27 @@ class Stream:
         self.schema = schema
         self.rows: list[dict[str, Any]] = []
         if path.exists() and path.stat().st_size:
-            whole, batches = scan(path)
-            size = path.stat().st_size
-            if whole < size:
-                warnings.warn(f"{path}: cut {size - whole} bytes of an unfinished row", stacklevel=2)
-                os.truncate(path, whole)
+            whole, batches = scan(path, schema)
+            self._cut(whole)
             for batch in batches:
                 self.rows += batch.to_pylist()
         self._file: IO[bytes] = path.open("ab")
         if not self._file.tell():
             self._write(schema.serialize().to_pybytes())
             _sync_folder(path.parent)
+
+    def _cut(self, whole: int) -> None:
+        """Takes an unfinished row off the end; what is taken off is kept beside the file."""
+        torn = self.path.read_bytes()[whole:]
+        if not torn:
+            return
+        aside = self.path.with_name(self.path.name + ".cut")
+        with aside.open("ab") as file:
+            file.write(torn)
+        warnings.warn(
+            f"{self.path}: cut {len(torn)} bytes of an unfinished row (now in {aside})", stacklevel=3
+        )
+        os.truncate(self.path, whole)
 
     def append(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Writes one row durably; columns left out are null. Returns it as it will be read."""
@@ -150,32 +160,67 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def scan(path: Path) -> tuple[int, list[pa.RecordBatch]]:
-    """The record batches of a stream, and how many bytes hold them: less than all when its tail is torn."""
+def scan(path: Path, schema: pa.Schema) -> tuple[int, list[pa.RecordBatch]]:
+    """The record batches of a stream, and how many bytes hold them: less than all when its tail is torn.
+
+    Raises:
+        StoreError: the file is damaged other than at its end, is something else, or is from a later version.
+    """
     size = path.stat().st_size
     batches: list[pa.RecordBatch] = []
     with pa.OSFile(str(path)) as file:
-        whole = 0
         try:
-            schema = pa.ipc.read_schema(file)
-        except (pa.ArrowInvalid, OSError, EOFError):
-            return 0, []
+            found = pa.ipc.read_schema(file)
+        except (pa.ArrowInvalid, OSError, EOFError) as error:
+            head = schema.serialize().to_pybytes()
+            if size < len(head) and head.startswith(path.read_bytes()):
+                return 0, []  # the very first write was cut short
+            raise StoreError(f"{path} is no table of a run ({str(error).partition(chr(10))[0]})") from error
+        version = int((found.metadata or {}).get(b"nas.version", b"1"))
+        if version > VERSION:
+            raise StoreError(
+                f"{path} was written by a later version (its tables are {version}, ours {VERSION})"
+            )
         whole = file.tell()
         while whole < size:
             try:
                 message = pa.ipc.read_message(file)
-                batches.append(pa.ipc.read_record_batch(message, schema))
-            except (pa.ArrowInvalid, OSError, EOFError):
-                break
+                batch = pa.ipc.read_record_batch(message, found)
+                batch.validate(full=True)
+            except (pa.ArrowInvalid, OSError, EOFError, pa.ArrowNotImplementedError) as error:
+                if _unfinished(path, whole):
+                    break
+                reason = str(error).partition("\n")[0]
+                raise StoreError(f"{path} is damaged at byte {whole} of {size} ({reason})") from error
+            batches.append(batch)
             whole = file.tell()
     return whole, batches
 
 
-def read(path: Path) -> pa.Table:
-    """The whole rows of a stream as a table; reading never changes the file."""
-    _, batches = scan(path)
-    schema = batches[0].schema if batches else TRIALS
-    return pa.Table.from_batches(batches, schema)
+def _unfinished(path: Path, start: int) -> bool:
+    """Whether the message that starts there is longer than what is left of the file."""
+    rest = path.read_bytes()[start:]
+    if len(rest) < 8:
+        return True
+    length = int.from_bytes(rest[4:8], "little", signed=True)
+    if rest[:4] != b"\xff\xff\xff\xff" or length < 0:
+        return not any(rest)  # a hole that a crash of the machine left
+    # The metadata say how long the body is; all messages end on a multiple of 8 bytes.
+    if 8 + length > len(rest):
+        return True
+    try:
+        body = pa.ipc.read_message(pa.BufferReader(rest + bytes(1 << 20))).body
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return 8 + length + (body.size if body is not None else 0) > len(rest)
+
+
+def read(path: Path, schema: pa.Schema) -> pa.Table:
+    """The whole rows of a stream as a table; reading never changes the file. Raises `StoreError`."""
+    if not path.is_file():
+        raise StoreError(f"there is no {path}")
+    _, batches = scan(path, schema)
+    return pa.Table.from_batches(batches, batches[0].schema if batches else schema)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -210,11 +255,11 @@ class Run:
 
     def table(self) -> pa.Table:
         """All rows."""
-        return read(self.path / "trials.arrows")
+        return read(self.path / "trials.arrows", TRIALS)
 
     def asks(self) -> pa.Table:
         """Every ask, with why it was settled if it was not trained."""
-        return read(self.path / "asks.arrows")
+        return read(self.path / "asks.arrows", ASKS)
 
     def rows(self, key: str = "") -> list[dict[str, Any]]:
         """Rows that trained to the end and whose key starts with `key`, best first."""

@@ -49,7 +49,7 @@ def result(search: Search, reporter: Reporter) -> None:
             _mean(means.get(row["key"])),
             short(row["params"]),
             short(row["macs"]),
-            f"{row['latency_ms']:.2f} ms" if row["latency_ms"] is not None else "",
+            _latency(row),
         )
     reference = next(((n, g) for n, g, _ in plan.left_out if g is not None), None)
     if reference is not None:
@@ -75,21 +75,30 @@ def result(search: Search, reporter: Reporter) -> None:
         reporter.console.print(line, markup=False)
 
 
+def _latency(row: Mapping[str, Any]) -> str:
+    """Marked where something else was running beside it."""
+    if row["latency_ms"] is None:
+        return ""
+    return f"{'' if row['latency_quiet'] else '~'}{row['latency_ms']:.2f} ms"
+
+
 def _mean(found: tuple[float, float, int] | None) -> str:
     return "" if found is None else f"{found[0]:.2%}" + (f" ± {100 * found[1]:.2f}" if found[2] > 1 else "")
 
 
 def conclusion(said: Mapping[str, Any]) -> list[str]:
     """What the run supports, in sentences."""
+    if said["means"] and by(said["winner"]) == "random":
+        return [
+            "The best network (*) is a random draw: nothing the strategy proposed is confirmed as better."
+        ]
     if "difference" not in said:
         return []
-    if said["same"]:
-        return ["The best network (*) is a random draw: the strategy found none that is confirmed as better."]
-    x, y = 100 * said["difference"], 100 * said["error"]
-    noise = "" if x > 2 * y else " That is within two standard errors: not told apart by this run."
+    x, y, margin = (100 * said[name] for name in ("difference", "error", "margin"))
+    told = "more" if x > margin else "not more"
     return [
-        f"The best (*) beats random's best by {x:.2f} ± {y:.2f} points (confirmed means; standard error, "
-        f"spread pooled over {len(said['means'])} networks).{noise}"
+        f"The best (*) beats random's best by {x:.2f} ± {y:.2f} points (confirmed means, standard error): "
+        f"{told} than the {margin:.2f} that picking the best of {len(said['means'])} may give by chance."
     ]
 
 
@@ -109,7 +118,18 @@ def last_json(search: Search) -> dict[str, Any]:
     said = verdict(search.rows)
     if not said:
         return {"best": None, "run": str(search.plan.run), "trials": search.dispatched}
-    keep = ("key", "trial", "val_accuracy", "reward", "params", "macs", "flops", "latency_ms", "weights")
+    keep = (
+        "key",
+        "trial",
+        "val_accuracy",
+        "reward",
+        "params",
+        "macs",
+        "flops",
+        "latency_ms",
+        "latency_quiet",
+        "weights",
+    )
 
     def brief(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if row is None:
@@ -127,6 +147,7 @@ def last_json(search: Search) -> dict[str, Any]:
         "seed_point": brief(seed),
         "difference": said.get("difference"),
         "standard_error": said.get("error"),
+        "margin": said.get("margin"),
         "trials": search.dispatched,
         "run": str(search.plan.run),
         "seconds": search.elapsed,

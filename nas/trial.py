@@ -57,7 +57,7 @@ class Worker:
 
     images: Images
     threads: int = 0
-    device: torch.device = field(default_factory=build.pick_device)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     _splits: dict[tuple[object, ...], Split] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -123,6 +123,10 @@ class Worker:
         module.to(self.device)
         if job.latency is not None:
             timing = measure.latency(module, genome.input, self.device, self.lock)
+            for _ in range(2):  # something else was running: perhaps it was short
+                if timing.quiet:
+                    break
+                timing = measure.latency(module, genome.input, self.device, self.lock)
             row |= {
                 "latency_ms": timing.median_ms,
                 "latency_iqr_ms": timing.iqr_ms,
@@ -130,7 +134,7 @@ class Worker:
                 "latency_quiet": timing.quiet,
             }
             low, high = job.latency
-            if not low <= timing.median_ms <= high:
+            if timing.quiet and not low <= timing.median_ms <= high:
                 raise TrainingFailedError(f"latency {timing.median_ms:.3g} ms is outside {low:g}:{high:g} ms")
         yield from fit(module, data, recipe, job.seed, step=self.lock.step, deadline=deadline)
         row["peak_memory_bytes"] = peak.bytes()

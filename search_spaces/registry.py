@@ -88,8 +88,11 @@ class Space:
             genome = self.function(chooser, **self.arguments)
         except (Invalid, SpaceError, ReplayError):
             raise
-        except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
+        except (Exception, SystemExit) as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            code = getattr(self.function, "__code__", None)
+            own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+            where = (own or frames)[-1]
             raise SpaceError(
                 f"space {self.name} raised {type(error).__name__}: {error} "
                 f"({Path(where.filename).name}, line {where.lineno}, in {where.name})"
@@ -194,6 +197,7 @@ def names(pattern: str = "*", *, classic: bool | None = None) -> list[str]:
 def _from_file(name: str) -> Space:
     file, _, function = name.rpartition(":")
     path = Path(file)
+    name = f"{path.as_posix()}:{function}"  # ./mine.py is mine.py
     if not path.is_file():
         raise SpaceError(f"no file {file}")
     known = set(SPACES)

@@ -52,7 +52,25 @@ def test_nas_is_the_same_as_its_verbs() -> None:
     assert "serch" in wrong.stderr
 
 
-SPACE = "def bad(choose):\n    return 1 / 0\n\ndef empty(choose):\n    choose.pick('op', [])\n"
+SPACE = """
+from cells.ops import Conv, Flatten, GlobalPool, Linear
+from cells.sketch import Sketch
+
+def bad(choose):
+    return 1 / 0
+
+def empty(choose):
+    choose.pick("op", [])
+
+def five(choose):
+    s = Sketch((3, 32, 32))
+    x = s.add("conv", Conv(choose.pick("w", [8, 16])), s.input)
+    return s.genome(s.chain(x, pool=GlobalPool(), flat=Flatten(), fc=Linear(5)))
+
+def never(choose):
+    s = Sketch((3, 32, 32))
+    return s.genome(s.add("conv", Conv(8, 64, padding=choose.pick("p", [0, 1])), s.input))
+"""
 
 
 @pytest.mark.parametrize(
@@ -71,6 +89,17 @@ SPACE = "def bad(choose):\n    return 1 / 0\n\ndef empty(choose):\n    choose.pi
         (["search", "--seed-points", "resnet", *QUICK], "--seed-points resnet"),
         (["search", "--seed-points", "RegNetX-32GF", *QUICK], "--seed-points RegNetX-32GF: macs"),
         (["search", "--colour", "red"], "--colour"),
+        (["search", "--seed", "99999999999999"], "--seed"),
+        (["search", "--gpus-per-trial", "9", *QUICK], "--gpus-per-trial 9: this machine has"),
+        (
+            ["search", "--space", "mine.py:five", *QUICK],
+            "(5,) where the data have (3, 32, 32) and 10 classes",
+        ),
+        (
+            ["search", "--space", "mine.py:never", *QUICK],
+            "none of 200 random draws is legal, the last because",
+        ),
+        (["search", "--run", "mine.py", *QUICK], "mine.py"),
         (["search", "--space", "mine.py:bad", *QUICK], "raised ZeroDivisionError"),
         (["search", "--space", "mine.py:empty", *QUICK], "'op' has no options"),
         (["search", "--space", "mine.py:absent", *QUICK], "no function 'absent'"),

@@ -20,6 +20,7 @@ from nas.progress import Reporter
 from nas.results import by, confirmed, verdict
 from nas.store import Run
 from nas.strategies import Wait
+from nas.summary import conclusion
 from nas.trial import Outcome
 
 
@@ -184,6 +185,34 @@ def test_confirmation_and_verdict(tmp_path: Path) -> None:
     assert said["difference"] == pytest.approx(means[best][0] - means[random_best][0])
     recipe = json.loads(next(r["recipe"] for r in search.rows if r["stage"] == "confirm"))
     assert recipe["train_images"] is None
+
+
+def crafted(by: str, trial: int, search: float, confirm: list[float]) -> list[dict[str, Any]]:
+    row = {
+        "trial": trial,
+        "key": f"{by}{trial}",
+        "note": json.dumps({"by": by}),
+        "status": "ok",
+        "strategy": "tpe",
+    }
+    rows = [row | {"stage": "search", "reward": search, "val_accuracy": search}]
+    return rows + [row | {"stage": "confirm", "reward": a, "val_accuracy": a} for a in confirm]
+
+
+def test_the_verdict_says_no_more_than_the_seeds_do() -> None:
+    close = crafted("tpe", 1, 0.45, [0.52, 0.54]) + crafted("random", 2, 0.44, [0.52, 0.53])
+    said = verdict(close)
+    assert said["winner"]["key"] == "tpe1"
+    assert said["difference"] == pytest.approx(0.005)
+    assert said["difference"] < said["margin"]
+    clear = crafted("tpe", 1, 0.45, [0.60, 0.601]) + crafted("random", 2, 0.44, [0.52, 0.521])
+    said = verdict(clear + crafted("seed", 3, 0.40, [0.500, 0.501]))
+    assert said["difference"] > said["margin"] > 2 * said["error"]
+    at_random = crafted("random", 1, 0.45, [0.52, 0.53]) + crafted("random", 2, 0.44, [0.60, 0.61])
+    said = verdict(at_random)
+    assert said["winner"]["key"] == "random2"
+    assert "difference" not in said
+    assert "random draw" in conclusion(said)[0]
 
 
 def test_no_confirmation(tmp_path: Path) -> None:

@@ -40,7 +40,33 @@ def test_a_tail_torn_anywhere_loses_nothing_before_it(tmp_path: Path) -> None:
         assert [row["trial"] for row in stream.rows] == list(range(rows))
         stream.append({"trial": 99})
         stream.close()
-        assert read(path)["trial"].to_pylist() == [*range(rows), 99]
+        assert read(path, ASKS)["trial"].to_pylist() == [*range(rows), 99]
+
+
+def test_damage_elsewhere_is_refused_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "asks.arrows"
+    sizes = written(path, 3)
+    whole = path.read_bytes()
+    for at in (sizes[0] + 8, sizes[1] + 3, sizes[1] + 20):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match=r"damaged at byte|no table"):
+            Stream(path, ASKS)
+        assert path.read_bytes() == damaged
+    path.write_text("something else entirely")
+    with pytest.raises(StoreError, match="no table of a run"):
+        Stream(path, ASKS)
+
+
+def test_what_is_cut_is_kept_aside(tmp_path: Path) -> None:
+    path = tmp_path / "asks.arrows"
+    written(path, 2)
+    content = path.read_bytes()
+    path.write_bytes(content[:-7])
+    with pytest.warns(UserWarning, match="unfinished row"):
+        Stream(path, ASKS).close()
+    assert path.read_bytes() + (tmp_path / "asks.arrows.cut").read_bytes() == content[:-7]
 
 
 def test_readers(tmp_path: Path) -> None:
@@ -54,7 +80,7 @@ def test_readers(tmp_path: Path) -> None:
         frame = pa.ipc.open_stream(file).read_pandas()
     assert list(frame["status"]) == ["ok", "failed"]
     assert polars.read_ipc_stream(path)["val_accuracy"].to_list() == [0.5, None]
-    trials = read(path)
+    trials = read(path, TRIALS)
     assert duckdb.sql("select count(*) from trials where status = 'ok'").fetchall() == [(1,)]
     assert trials.schema.metadata[b"nas.version"] == b"1"
     assert table.main([str(tmp_path), "--to", str(tmp_path / "out.parquet")]) == 0

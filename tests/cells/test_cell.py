@@ -20,7 +20,7 @@ from cells.ops import AvgPool, Conv, Invalid, MaxPool, Pad
 from cells.sketch import Sketch
 from nas.build import build
 from search_spaces import Fixed, find
-from search_spaces.cell_networks import Aux, cifar_stem, network
+from search_spaces.cell_networks import Aux, cells_of, cifar_stem, network
 from search_spaces.classics.genotypes.darts import DARTS_V2
 from search_spaces.classics.genotypes.nasnet import AMOEBANET_D, NASNET_A
 
@@ -313,7 +313,9 @@ def test_pc_darts_searched_on_imagenet() -> None:
 
 
 def test_a_cell_moves_to_another_extent_and_width() -> None:
-    small = partial(network, "Small", NASNET_A, NASNET, cifar_stem, n=(1, 0, 1), f=8, classes=5, aux=Aux(-1))
+    small = partial(
+        network, "Small", cells_of(NASNET_A, NASNET), cifar_stem, n=(1, 0, 1), f=8, classes=5, aux=Aux(-1)
+    )
     genome = small(input=(1, 20, 12))
     assert infer(genome).output == (5,)
     assert len(genome.aux) == 1  # 10x6 in front of the last reduction cell
@@ -331,7 +333,7 @@ def test_emitted_cells_take_the_class_they_differ_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "index"), [("nasnetalarge", 12), ("darts_v2_imagenet", 9), ("enas_micro", 12)]
+    ("name", "index"), [("nasnetalarge", 12), ("darts_v2_imagenet", 9), ("enas_micro_cifar", 12)]
 )
 def test_the_auxiliary_head_reads_its_own_cell(name: str, index: int) -> None:
     """The loop over the cells goes on under the same names."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cells.ops import RELU, Add, BatchNorm, Concat, Conv, Pad, Zero
+from cells.ops import RELU, Add, BatchNorm, Concat, Conv, Identity, Pad, Zero
 from cells.sketch import Sketch, Value
 
 Edge = tuple[str, int]
@@ -138,9 +138,11 @@ def cell(
             for i in genotype.concat
             if (x := states[i]) is not None
         ]
+        if len(out) > 1:
+            return s.add("concat", Concat(), *out)
         if not out:
             return s.add("zero", Zero(), first)
-        return s.add("concat", Concat(), *out) if len(out) > 1 else out[0]
+        return s.add("identity", Identity(), first) if out[0] == first else out[0]
 
 
 def _fit(s: Sketch, x: Value, name: str, c: int, last: Value) -> Value:

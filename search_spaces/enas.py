@@ -71,8 +71,10 @@ def layered(layers: Sequence[Layer], f: int, *, input: Shape, classes: int) -> G
         outputs.append(x)
         if i + 1 in (third, 2 * third):
             f *= 2
-            name = f"pools{(i + 1) // third}"
-            outputs = [factorized_reduce(s, x, f"{name}.{j}", f, relu=False) for j, x in enumerate(outputs)]
+            name = f"pool{(i + 1) // third}"
+            outputs = [
+                factorized_reduce(s, x, f"{name}.from{j}", f, relu=False) for j, x in enumerate(outputs)
+            ]
     with s.block("head", "Head"):
         x = s.chain(outputs[-1], pool=GlobalPool(), flatten=Flatten(), fc=Linear(classes, bias=False))
     return s.genome(x)

@@ -25,12 +25,17 @@ class FormatError(ValueError):
 
 
 def read_genotype(text: str) -> Genotype:
-    """The genotype of a DARTS text, whose nodes have two edges each. Raises `FormatError`."""
+    """The genotype of a DARTS text, or of an assignment of one, with two edges for each node.
+
+    Raises:
+        FormatError: it is none.
+    """
     try:
-        call = ast.parse(text.partition("=")[2] if _named(text) else text, mode="eval").body
+        statements = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError) as error:
         raise FormatError(f"no Genotype(...): {error}") from None
     fields = ("normal", "normal_concat", "reduce", "reduce_concat")
+    call = getattr(statements[0], "value", None) if len(statements) == 1 else None
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"):
         raise FormatError(f"no Genotype(...): {text.strip()[:40]!r}")
     given = {k.arg: _literal(k.value) for k in call.keywords} | dict(
@@ -39,11 +44,6 @@ def read_genotype(text: str) -> Genotype:
     if set(given) != set(fields) or len(call.args) + len(call.keywords) != len(fields):
         raise FormatError(f"a Genotype has {', '.join(fields)}")
     return Genotype(*(_cell(role, given[role], given[f"{role}_concat"]) for role in ("normal", "reduce")))
-
-
-def _named(text: str) -> bool:
-    """Whether the text is an assignment, as in the files in which genotypes are kept."""
-    return bool(re.match(r"\s*\w+\s*=\s*Genotype\b", text))
 
 
 def _literal(node: ast.expr) -> Any:

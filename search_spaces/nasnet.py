@@ -136,9 +136,12 @@ def pnas(
     b: int = 5,
     operations: tuple[str, ...] = EIGHT,
 ) -> Genome:
-    """PNAS: one cell, with strides in place of a reduction cell, eight operations; all blocks are output."""
+    """PNAS: one cell, with strides in place of a reduction cell, eight operations.
+
+    All blocks are output, and an input that none reads.
+    """
     cell = blocks(choose, "cell", operations, b)
-    cell = cell._replace(concat=tuple(range(2, 2 + b)))
+    cell = cell._replace(concat=tuple(sorted({*cell.concat, *range(2, 2 + b)})))
     cells = cells_of(Genotype(cell, cell), SEARCHED)
     # The first of the n cells of the second and of the third stage has the strides.
     sizes = (n, n - 1, n - 1)

@@ -13,6 +13,7 @@ from cells.ops import Add, AvgPool, BatchNorm, Conv, Shape
 from cells.sketch import Sketch, Value
 from search_spaces.cell_networks import Cells, Draw, network
 from search_spaces.choose import Chooser
+from search_spaces.formats import read_nasbench201
 from search_spaces.registry import Preset, space
 
 FIVE = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -34,7 +35,14 @@ def _reduce(s: Sketch, s0: Value, s1: Value, name: str, f: int) -> Value:
         return s.add("add", Add(), y, s.chain(s1, pool=AvgPool(2, ceil=True), proj=Conv(f, 1)))
 
 
-@space(presets={"gpu": Preset({"n": 3, "f": 16}), "paper": Preset({"n": 5, "f": 16})})
+@space(
+    presets={"gpu": Preset({"n": 3, "f": 16}), "paper": Preset({"n": 5, "f": 16})},
+    points={
+        "ResNet": read_nasbench201(
+            "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
+        )
+    },
+)
 def nasbench201(
     choose: Chooser,
     *,

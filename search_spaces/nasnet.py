@@ -118,7 +118,10 @@ def amoebanet(
     b: int = 5,
     operations: tuple[str, ...] = EIGHT,
 ) -> Genome:
-    """AmoebaNet: NASNet's cells with eight operations, whose results are always added."""
+    """AmoebaNet: NASNet's cells with eight operations, whose results are always added.
+
+    As with NASNet-A, the published AmoebaNet-A has further outputs than its unused states.
+    """
     genotype = Genotype(*(blocks(choose, role, operations, b) for role in ("normal", "reduce")))
     cells = cells_of(genotype, AMOEBANET)
     return network("AmoebaNet", cells, STEMS[stem], n=n, f=f, input=input, classes=classes)

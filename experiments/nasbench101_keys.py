@@ -1,7 +1,8 @@
 """`python -m experiments.nasbench101_keys FILE`: how many networks the 423,624 cells of NAS-Bench-101 are.
 
-The key of every cell in the table, with equal parameter-free nodes merged and without: 419,052 and 423,624.
-Takes three minutes on one core.
+The key of every cell in the table, with equal parameter-free nodes merged and without: 419,088 and 423,624.
+The key keeps the order of a concatenation to which the projected input is added; 36 of the merged networks
+differ from others in that order alone, and without them 419,052 are left. Takes three minutes on one core.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def layered(layers: Sequence[Layer], f: int, *, input: Shape, classes: int) -> G
             f *= 2
             name = f"pool{(i + 1) // third}"
             outputs = [
-                factorized_reduce(s, x, f"{name}.from{j}", f, relu=False) for j, x in enumerate(outputs)
+                factorized_reduce(s, x, f"{name}_from{j}", f, relu=False) for j, x in enumerate(outputs)
             ]
     with s.block("head", "Head"):
         x = s.chain(outputs[-1], pool=GlobalPool(), flatten=Flatten(), fc=Linear(classes, bias=False))

@@ -8,30 +8,40 @@ which, in the notation of DARTS (Liu et al. 2019, arXiv:1806.09055).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cells.ops import RELU, Add, BatchNorm, Concat, Conv, Pad
+from cells.ops import RELU, Add, BatchNorm, Concat, Conv, Identity, Pad, Zero
 from cells.sketch import Sketch, Value
 
 Edge = tuple[str, int]
-"""An operation, and the state it reads: 0 the cell before the last, 1 the last, 2, 3, ... the nodes."""
+"""An operation, and the state it reads: 0 the cell before the last, 1 the last, 2, 3, ... the nodes.
+
+In cells that read the last cell only, 0 is the last, 1, 2, ... the nodes."""
 
 
 class Cell(NamedTuple):
     """The nodes in order, each the sum of its edges, and the states that make the output.
 
-    A node without edges does not exist: edges that read it, and its place in the output, fall away.
+    A node without edges does not exist: edges that read it, and its place in the output, fall away. The
+    nodes that are `joined` concatenate their edges in place of adding them.
     """
 
     nodes: tuple[tuple[Edge, ...], ...]
     concat: tuple[int, ...]
+    joined: tuple[int, ...] = ()
 
 
 def all_nodes(*nodes: tuple[Edge, ...]) -> Cell:
     """The cell whose output is all of its nodes."""
     return Cell(nodes, tuple(range(2, 2 + len(nodes))))
+
+
+def loose_ends(nodes: Sequence[Sequence[Edge]]) -> tuple[int, ...]:
+    """The states that no edge reads, the two inputs included."""
+    read = {j for edges in nodes for _, j in edges}
+    return tuple(i for i in range(2 + len(nodes)) if i not in read)
 
 
 class Genotype(NamedTuple):
@@ -41,8 +51,8 @@ class Genotype(NamedTuple):
     reduce: Cell
 
 
-Operation = Callable[[Sketch, Value, str, int, int], Value]
-"""Draws an operation of a cell: (s, x, name, c, stride) -> the state, with c channels."""
+Operation = Callable[[Sketch, Value, str, int, int], Value | None]
+"""Draws an operation of a cell: (s, x, name, c, stride) -> the state, with c channels; None: nothing."""
 
 Inputs = Callable[[Sketch, Value, Value, int], list[Value]]
 """Brings the outputs of the two cells before to c channels and one extent: (s, s0, s1, c) -> states."""
@@ -55,10 +65,13 @@ class Style:
     Attributes:
         operations: by the names that the genotypes use.
         inputs: how a cell prepares what it reads.
+        of_nothing: the operations that read zeroes where there is no state to read; edges of all others
+            fall away.
     """
 
     operations: Mapping[str, Operation]
     inputs: Inputs
+    of_nothing: frozenset[str] = frozenset()
 
 
 def relu_conv_bn(s: Sketch, x: Value, name: str, c: int, stride: int = 1, *, kernel: int = 1) -> Value:
@@ -103,26 +116,40 @@ def cell(
     """One cell of c channels per state; with stride 2, the operations on its two inputs halve the extent."""
     with s.block(name, kind):
         states: list[Value | None] = list(style.inputs(s, s0, s1, c))
-        for i, edges in enumerate(genotype.nodes, start=2):
+        first, inputs = states[0], len(states)
+        assert first is not None
+        nothing: Value | None = None
+        for i, edges in enumerate(genotype.nodes, start=inputs):
             terms = []
             for place, (operation, j) in enumerate(edges):
                 source = states[j]
+                if source is None and operation in style.of_nothing:
+                    source = nothing = nothing or s.add("nothing", Zero(), first)
                 if source is not None:
-                    step = stride if j < 2 else 1
-                    terms.append(style.operations[operation](s, source, f"node{i}_{place}", c, step))
+                    step = stride if j < inputs else 1
+                    term = style.operations[operation](s, source, f"node{i}_{place}", c, step)
+                    terms += [] if term is None else [term]
             if len(terms) > 1:
-                terms = [s.add(f"node{i}", Add(), *terms)]
+                terms = [s.add(f"node{i}", Concat() if i in genotype.joined else Add(), *terms)]
             states.append(terms[0] if terms else None)
         *_, last = (state for state in states if state is not None)
-        out = [_fit(s, x, f"concat{i}", last) for i in genotype.concat if (x := states[i]) is not None]
-        return s.add("concat", Concat(), *out)
+        out = [
+            _fit(s, x, f"concat{i}", c, last) if i < inputs else x
+            for i in genotype.concat
+            if (x := states[i]) is not None
+        ]
+        if len(out) > 1:
+            return s.add("concat", Concat(), *out)
+        if not out:
+            return s.add("zero", Zero(), first)
+        return s.add("identity", Identity(), first) if out[0] == first else out[0]
 
 
-def _fit(s: Sketch, x: Value, name: str, last: Value) -> Value:
-    """A state as it joins the output: in the shape of the last node (TF-Slim's _combine_unused_states)."""
+def _fit(s: Sketch, x: Value, name: str, c: int, last: Value) -> Value:
+    """An input as it joins the output: c channels, the last node's extent (as TF-Slim combines states)."""
     if x.shape[1:] != last.shape[1:]:
-        return factorized_reduce(s, x, name, last.shape[0], relu=False)
-    if x.shape[0] != last.shape[0]:
+        return factorized_reduce(s, x, name, c, relu=False)
+    if x.shape[0] != c:
         with s.block(name, "ConvBN"):
-            return s.chain(x, conv=Conv(last.shape[0], 1), bn=BatchNorm())
+            return s.chain(x, conv=Conv(c, 1), bn=BatchNorm())
     return x

@@ -32,7 +32,7 @@ _Spatial = TypeVar("_Spatial", Conv, Depthwise)
 
 def _conv(s: Sketch, x: Value, name: str, op: _Spatial, same: bool) -> Value:
     """A convolution of odd kernel, with a pad in front where its sides are uneven."""
-    sides = _uneven(x, op.kernel, op.stride, same)
+    sides = _uneven(x, op.window().extent, op.stride, same)
     if sides is None:
         return s.add(name, op, x)
     return s.chain(x, **{f"{name}_pad": Pad(sides), name: replace(op, padding=0)})
@@ -58,17 +58,31 @@ def separable(
         return s.chain(x, depthwise2=Depthwise(kernel), pointwise2=Conv(c, 1), bn2=BatchNorm())
 
 
-def dilated(s: Sketch, x: Value, name: str, c: int, stride: int, *, kernel: int) -> Value:
+def dilated(s: Sketch, x: Value, name: str, c: int, stride: int, *, kernel: int, same: bool = False) -> Value:
     """ReLU, depthwise of dilation 2, 1x1, batch norm (DARTS, section 3.1)."""
-    with s.block(name, "DilatedConv"):
-        x = s.chain(x, relu=RELU, depthwise=Depthwise(kernel, stride, dilation=2))
+    padded = _uneven(x, 2 * kernel - 1, stride, same)
+    with s.block(name, "PaddedDilatedConv" if padded else "DilatedConv"):
+        x = s.add("relu", RELU, x)
+        x = _conv(s, x, "depthwise", Depthwise(kernel, stride, dilation=2), same)
         return s.chain(x, pointwise=Conv(c, 1), bn=BatchNorm())
 
 
-def factored(s: Sketch, x: Value, name: str, c: int, stride: int, *, k: int) -> Value:
+def dense(
+    s: Sketch, x: Value, name: str, c: int, stride: int, *, kernel: int = 3, dilation: int = 1
+) -> Value:
+    """ReLU, an ordinary convolution with TensorFlow's padding, batch norm (Zoph et al. 2018, section 3.1)."""
+    op = Conv(c, kernel, stride, dilation=dilation)
+    with s.block(name, "PaddedConv" if _uneven(x, op.window().extent, stride, True) else "ReLUConvBN"):
+        x = s.add("relu", RELU, x)
+        return s.add("bn", BatchNorm(), _conv(s, x, "conv", op, same=True))
+
+
+def factored(s: Sketch, x: Value, name: str, c: int, stride: int, *, k: int, same: bool = False) -> Value:
     """ReLU, 1xk, kx1, batch norm (DARTS's conv_7x1_1x7)."""
-    with s.block(name, "FactoredConv"):
-        x = s.chain(x, relu=RELU, conv1=Conv(c, (1, k), (1, stride)), conv2=Conv(c, (k, 1), (stride, 1)))
+    with s.block(name, "PaddedFactoredConv" if _uneven(x, k, stride, same) else "FactoredConv"):
+        x = s.add("relu", RELU, x)
+        x = _conv(s, x, "conv1", Conv(c, (1, k), (1, stride)), same)
+        x = _conv(s, x, "conv2", Conv(c, (k, 1), (stride, 1)), same)
         return s.add("bn", BatchNorm(), x)
 
 
@@ -122,6 +136,10 @@ def skip(s: Sketch, x: Value, name: str, c: int, stride: int, *, relu: bool = Tr
     return x if stride == 1 else factorized_reduce(s, x, name, c, relu=relu)
 
 
+def nothing(s: Sketch, x: Value, name: str, c: int, stride: int) -> None:
+    """No edge (NAS-Bench-201's "none")."""
+
+
 def none(s: Sketch, x: Value, name: str, c: int, stride: int) -> Value:
     """The state itself; ReLU, 1x1, batch norm where its width or extent changes (TF-Slim's "none")."""
     return x if stride == 1 and x.shape[0] == c else relu_conv_bn(s, x, name, c, stride)
@@ -152,6 +170,11 @@ def _match_older(s: Sketch, s0: Value, s1: Value, c: int) -> list[Value]:
     return [match(s, s0, "preprocess0", c, s1), relu_conv_bn(s, s1, "preprocess1", c)]
 
 
+def _last_as_it_is(s: Sketch, s0: Value, s1: Value, c: int) -> list[Value]:
+    """NAS-Bench-201: a cell reads the last output alone, which has c channels."""
+    return [s1]
+
+
 def _pools(same: bool, norm: bool = False) -> dict[str, Operation]:
     return {
         "avg_pool_3x3": partial(pool, kind=AvgPool, same=same, norm=norm),
@@ -173,6 +196,35 @@ def _nasnet(same: bool) -> dict[str, Operation]:
 
 NASNET = Style({**_nasnet(same=True), "none": none}, _older_matched)
 """TF-Slim's NASNet and PNASNet and the TPU's AmoebaNet (tensorflow/models, tensorflow/tpu)."""
+
+SEARCHED = Style(
+    {
+        **_pools(same=True),
+        "max_pool_5x5": partial(pool, kind=MaxPool, kernel=5, same=True),
+        "max_pool_7x7": partial(pool, kind=MaxPool, kernel=7, same=True),
+        "separable_3x3": partial(separable, kernel=3, same=True),
+        "separable_5x5": partial(separable, kernel=5, same=True),
+        "separable_7x7": partial(separable, kernel=7, same=True),
+        "identity": none,
+        "1x1": relu_conv_bn,
+        "3x3": dense,
+        "dilated_3x3": partial(dense, dilation=2),
+        "1x3_3x1": partial(factored, k=3, same=True),
+        "1x7_7x1": partial(factored, k=7, same=True),
+    },
+    _older_matched,
+)
+"""The operations that Zoph et al. 2018 and Liu et al. 2018 list, in full width; the rest is TF-Slim's."""
+
+AMOEBANET = Style(
+    {
+        **SEARCHED.operations,
+        "dilated_3x3": partial(dilated, kernel=3, same=True),
+        "1x7_7x1": partial(squeezed, k=7, factor=True, same=True),
+    },
+    _older_matched,
+)
+"""Those of Real et al. 2019: dilated ones are separable, and the TPU's code squeezes the factored one."""
 
 TORCHGPIPE = Style({**_nasnet(same=False), "none": skip}, _match_older)
 """kakaobrain/torchgpipe's AmoebaNet-D."""
@@ -204,3 +256,15 @@ ENAS = Style(
     _matched_then_projected,
 )
 """melodyguan/enas, micro search space."""
+
+NASBENCH201 = Style(
+    {
+        "none": nothing,
+        "skip_connect": skip,
+        "nor_conv_1x1": relu_conv_bn,
+        "nor_conv_3x3": partial(relu_conv_bn, kernel=3),
+        "avg_pool_3x3": partial(pool, kind=AvgPool),
+    },
+    _last_as_it_is,
+)
+"""NAS-Bench-201 (Dong & Yang 2020, arXiv:2001.00326), section 2.1."""

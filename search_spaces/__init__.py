@@ -1,6 +1,6 @@
 """Which architectures there are. A new space is one file and one import line here."""
 
-from search_spaces import anynet, classics, regnet
+from search_spaces import anynet, classics, darts, enas, nas_rl, nasbench101, nasbench201, nasnet, regnet
 from search_spaces.choose import Chooser, Enumerate, Fixed, Random, Replay, ReplayError, SpaceError
 from search_spaces.registry import (
     SPACES,
@@ -27,9 +27,15 @@ __all__ = [
     "UnknownSpaceError",
     "anynet",
     "classics",
+    "darts",
+    "enas",
     "find",
     "load_plugins",
     "names",
+    "nas_rl",
+    "nasbench101",
+    "nasbench201",
+    "nasnet",
     "regnet",
     "space",
 ]

@@ -7,7 +7,8 @@ by another stem, other n and f.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from cells.cell import Genotype, Style, cell
@@ -15,11 +16,32 @@ from cells.genome import Genome
 from cells.ops import RELU, AvgPool, BatchNorm, Conv, Dropout, Flatten, GlobalPool, Linear, Shape
 from cells.sketch import Sketch, Value
 
-Reduce = Callable[[Value, Value, str, int], Value]
-"""Draws a reduction cell: (s0, s1, name, f)."""
+Draw = Callable[[Sketch, Value, Value, str, int], Value]
+"""Draws a cell: (s, s0, s1, name, f), which reads the outputs of the two cells before it."""
 
-Stem = Callable[[Sketch, int, Reduce], tuple[Value, Value]]
-"""Draws what is in front of the cells, for f filters; returns the first cell's two inputs."""
+
+class Cells(NamedTuple):
+    """What draws the cells that keep the extent, and those between the stages."""
+
+    normal: Draw
+    reduce: Draw
+
+
+def cells_of(genotype: Genotype, style: Style) -> Cells:
+    """The cells of a genotype."""
+
+    def normal(s: Sketch, s0: Value, s1: Value, name: str, f: int) -> Value:
+        return cell(s, s0, s1, name, "NormalCell", genotype.normal, style, c=f)
+
+    def reduce(s: Sketch, s0: Value, s1: Value, name: str, f: int) -> Value:
+        return cell(s, s0, s1, name, "ReductionCell", genotype.reduce, style, c=f, stride=2)
+
+    return Cells(normal, reduce)
+
+
+Stem = Callable[[Sketch, int, Draw], tuple[Value, Value]]
+"""Draws what is in front of the cells, for f filters, perhaps with reduction cells; returns the first
+cell's two inputs."""
 
 
 class Aux(NamedTuple):
@@ -32,26 +54,27 @@ class Aux(NamedTuple):
 
 def network(
     kind: str,
-    genotype: Genotype,
-    style: Style,
+    cells: Cells,
     stem: Stem,
     *,
     n: int | Sequence[int],
     f: int,
     input: Shape,
     classes: int,
+    norm: bool = False,
     relu: bool = True,
     bias: bool = True,
     dropout: float = 0,
     skip_reduction: bool = False,
     aux: Aux | None = None,
 ) -> Genome:
-    """The network of a genotype.
+    """The network of two kinds of cell.
 
     Args:
         n: normal cells in each of three stages, or one number per stage; between stages a reduction cell.
         f: filters of the first stage's cells; each reduction cell doubles them.
-        relu: one more ReLU in front of the classifier.
+        norm: one more batch norm in front of the classifier.
+        relu: one more ReLU there.
         bias: of the classifier.
         dropout: in front of the classifier.
         skip_reduction: the cell behind a reduction cell reads, as its older input, what the reduction cell
@@ -59,22 +82,18 @@ def network(
         aux: left out where the map is smaller than its pooling window.
     """
     s = Sketch(input, kind)
-
-    def reduce(s0: Value, s1: Value, name: str, f: int) -> Value:
-        return cell(s, s0, s1, name, "ReductionCell", genotype.reduce, style, c=f, stride=2)
-
-    s0, s1 = stem(s, f, reduce)
+    s0, s1 = stem(s, f, cells.reduce)
     stages = (n,) * 3 if isinstance(n, int) else tuple(n)
     outputs: list[Value] = []
-    for stage, cells in enumerate(stages):
+    for stage, count in enumerate(stages):
         if stage:
             f *= 2
             older = s0 if skip_reduction else s1
-            s0, s1 = older, reduce(s0, s1, f"cells.{len(outputs)}", f)
+            s0, s1 = older, cells.reduce(s, s0, s1, f"cells.{len(outputs)}", f)
             outputs.append(s1)
-        for _ in range(cells):
+        for _ in range(count):
             name = f"cells.{len(outputs)}"
-            s0, s1 = s1, cell(s, s0, s1, name, "NormalCell", genotype.normal, style, c=f)
+            s0, s1 = s1, cells.normal(s, s0, s1, name, f)
             outputs.append(s1)
     heads: tuple[Value, ...] = ()
     if aux is not None:
@@ -83,7 +102,8 @@ def network(
         if min(x.shape[1:]) >= 5:
             heads = (_auxiliary(s, x, classes, aux, bias),)
     with s.block("head", "Head"):
-        x = s.add("relu", RELU, s1) if relu else s1
+        x = s.add("bn", BatchNorm(), s1) if norm else s1
+        x = s.add("relu", RELU, x) if relu else x
         x = s.chain(x, pool=GlobalPool(), flatten=Flatten())
         if dropout:
             x = s.add("dropout", Dropout(dropout), x)
@@ -103,22 +123,22 @@ def _auxiliary(s: Sketch, x: Value, classes: int, aux: Aux, bias: bool) -> Value
         return s.chain(x, relu3=RELU, flatten=Flatten(), fc=Linear(classes, bias=bias))
 
 
-def cifar_stem(s: Sketch, f: int, reduce: Reduce) -> tuple[Value, Value]:
+def cifar_stem(s: Sketch, f: int, reduce: Draw) -> tuple[Value, Value]:
     """A 3x3 convolution of 3f filters; the first cell reads it twice."""
     with s.block("stem", "Stem"):
         x = s.chain(s.input, conv=Conv(3 * f, 3), bn=BatchNorm())
     return x, x
 
 
-def nasnet_stem(s: Sketch, f: int, reduce: Reduce, *, width: int) -> tuple[Value, Value]:
+def nasnet_stem(s: Sketch, f: int, reduce: Draw, *, width: int) -> tuple[Value, Value]:
     """A strided 3x3 convolution without padding, then two reduction cells of f/4 and f/2 filters."""
     with s.block("stem", "Stem"):
         x = s.chain(s.input, conv=Conv(width, 3, stride=2, padding=0), bn=BatchNorm())
-    y = reduce(x, x, "stem_cells.0", f // 4)
-    return y, reduce(x, y, "stem_cells.1", f // 2)
+    y = reduce(s, x, x, "stem_cells.0", f // 4)
+    return y, reduce(s, x, y, "stem_cells.1", f // 2)
 
 
-def darts_stem(s: Sketch, f: int, reduce: Reduce) -> tuple[Value, Value]:
+def darts_stem(s: Sketch, f: int, reduce: Draw) -> tuple[Value, Value]:
     """Three strided 3x3 convolutions; the first cell reads the second and the third."""
     with s.block("stem0", "Stem"):
         x = s.chain(s.input, conv1=Conv(f // 2, 3, stride=2), bn1=BatchNorm(), relu=RELU)
@@ -126,3 +146,12 @@ def darts_stem(s: Sketch, f: int, reduce: Reduce) -> tuple[Value, Value]:
     with s.block("stem1", "ReLUConvBN"):
         y = s.chain(x, relu=RELU, conv=Conv(f, 3, stride=2), bn=BatchNorm())
     return x, y
+
+
+STEMS: Mapping[str, Stem] = {
+    "cifar": cifar_stem,
+    "nasnet": partial(nasnet_stem, width=32),
+    "nasnet_large": partial(nasnet_stem, width=96),
+    "darts": darts_stem,
+}
+"""The stems by name: for CIFAR-10, then three for ImageNet, which lead from 224x224 to 28x28."""

@@ -2,7 +2,7 @@
 
 from cells.ops.attention import Attention, SpatialGate
 from cells.ops.base import OPS, Arg, Call, Facts, Invalid, Op, Shape, Size, Window, check, facts, op
-from cells.ops.channel import ChannelShuffle, Chunk
+from cells.ops.channel import ChannelShuffle, Chunk, Narrow
 from cells.ops.conv import Conv, Depthwise, Linear
 from cells.ops.layer import Affine, GlobalResponseNorm, LayerNorm, LayerNorm2d, LayerScale
 from cells.ops.lenet import RBF, ScaledTanh, Select
@@ -53,6 +53,7 @@ __all__ = [
     "MaxPool",
     "MeanTokens",
     "Mul",
+    "Narrow",
     "Op",
     "Pad",
     "PadChannels",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cells.ops.base import Arg, Call, Invalid, Op, Shape, feature_map, op
+from cells.ops.base import Arg, Call, Invalid, Op, Shape, feature_map, op, operand
 
 
 @op("chunk")
@@ -48,3 +48,20 @@ class ChannelShuffle(Op):
 
     def module(self, *inputs: Shape) -> Call:
         return Call("nn.ChannelShuffle", (Arg("groups", self.groups),))
+
+
+@op("narrow")
+@dataclass(frozen=True)
+class Narrow(Op):
+    """The first `out` channels."""
+
+    out: int
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, height, width = feature_map(inputs[0], self.name)
+        if not 1 <= self.out <= channels:
+            raise Invalid(f"narrow: there are no {self.out} channels among {channels}")
+        return (self.out, height, width)
+
+    def expression(self, *args: str) -> str:
+        return f"{operand(args[0])}[:, :{self.out}]"

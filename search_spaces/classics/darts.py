@@ -13,7 +13,7 @@ from cells.cell import Genotype, Style
 from cells.cell_ops import DARTS, MDENAS
 from cells.genome import Genome
 from cells.ops import Shape
-from search_spaces.cell_networks import Aux, cifar_stem, darts_stem, network
+from search_spaces.cell_networks import Aux, cells_of, cifar_stem, darts_stem, network
 from search_spaces.classics.genotypes import darts, fairdarts, sgas, transcribed
 from search_spaces.registry import classic
 
@@ -32,8 +32,7 @@ def evaluation(
     first, second = layers // 3, 2 * layers // 3
     return network(
         "DARTS",
-        genotype,
-        style,
+        cells_of(genotype, style),
         darts_stem if imagenet else cifar_stem,
         n=(first, second - first - 1, layers - second - 1),
         f=c,

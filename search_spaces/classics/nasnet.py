@@ -15,7 +15,7 @@ from cells.cell_ops import NASNET, TORCHGPIPE
 from cells.genome import Genome
 from cells.ops import RELU, BatchNorm, Conv, Shape
 from cells.sketch import Sketch, Value
-from search_spaces.cell_networks import Aux, Reduce, Stem, cifar_stem, nasnet_stem, network
+from search_spaces.cell_networks import STEMS, Aux, Draw, Stem, cells_of, cifar_stem, network
 from search_spaces.classics.genotypes.nasnet import (
     AMOEBANET_A,
     AMOEBANET_D,
@@ -43,8 +43,7 @@ def _slim(
     """A network as TF-Slim builds it: a ReLU in front of the classifier, one auxiliary head."""
     return network(
         kind,
-        genotype,
-        NASNET,
+        cells_of(genotype, NASNET),
         stem,
         n=n,
         f=f,
@@ -56,8 +55,7 @@ def _slim(
     )
 
 
-_small = partial(nasnet_stem, width=32)
-_large = partial(nasnet_stem, width=96)
+_small, _large = STEMS["nasnet"], STEMS["nasnet_large"]
 
 _NASNET = (
     "NASNet-A (Zoph et al. 2018): a cell is searched, not a network, and moves from CIFAR-10 to ImageNet."
@@ -160,20 +158,19 @@ for _letter, _n, _f, _figure in (
     )
 
 
-def _gpipe_stem(s: Sketch, f: int, reduce: Reduce) -> tuple[Value, Value]:
+def _gpipe_stem(s: Sketch, f: int, reduce: Draw) -> tuple[Value, Value]:
     """torchgpipe: a strided 3x3 convolution of f/4 filters, two reduction cells of f/2 and f."""
     with s.block("stem", "Stem"):
         x = s.chain(s.input, relu=RELU, conv=Conv(f // 4, 3, stride=2), bn=BatchNorm())
-    y = reduce(x, x, "stem_cells.0", f // 2)
-    return y, reduce(x, y, "stem_cells.1", f)
+    y = reduce(s, x, x, "stem_cells.0", f // 2)
+    return y, reduce(s, x, y, "stem_cells.1", f)
 
 
 def _torchgpipe(layers: int, d: int, *, input: Shape, classes: int) -> Genome:
     """(L, D) of GPipe: L normal cells in all, D filters."""
     return network(
         "AmoebaNet",
-        AMOEBANET_D_GPIPE,
-        TORCHGPIPE,
+        cells_of(AMOEBANET_D_GPIPE, TORCHGPIPE),
         _gpipe_stem,
         n=layers // 3,
         f=d,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -12,15 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from cells.cell import Cell, Genotype, Operation, Style, all_nodes, cell, factorized_reduce
-from cells.cell_ops import DARTS, ENAS, MDENAS, NASNET, TORCHGPIPE
+from cells.cell_ops import AMOEBANET, DARTS, ENAS, MDENAS, NASBENCH201, NASNET, SEARCHED, TORCHGPIPE
 from cells.emit import emit
 from cells.genome import Genome
 from cells.infer import infer
 from cells.ops import AvgPool, Conv, Invalid, MaxPool, Pad
 from cells.sketch import Sketch
+from cells.vertex_cell import vertex_cell
 from nas.build import build
 from search_spaces import Fixed, find
-from search_spaces.cell_networks import Aux, cifar_stem, network
+from search_spaces.cell_networks import Aux, cells_of, cifar_stem, network
 from search_spaces.classics.genotypes.darts import DARTS_V2
 from search_spaces.classics.genotypes.nasnet import AMOEBANET_D, NASNET_A
 
@@ -83,10 +85,25 @@ def sep(w: Weights, x: Tensor, k: int, s: int, tf: bool) -> Tensor:
 
 
 def dil(w: Weights, x: Tensor, k: int, s: int, tf: bool) -> Tensor:
+    if tf:
+        x = same(F.relu(x), 2 * k - 1, s)
+        return w.bn(w.conv(w.depthwise(x, stride=s, dilation=2)))
     return w.bn(w.conv(w.depthwise(F.relu(x), stride=s, padding=k - 1, dilation=2)))
 
 
+def dense(w: Weights, x: Tensor, k: int, s: int, tf: bool) -> Tensor:
+    return w.bn(w.conv(same(F.relu(x), k, s), stride=s))
+
+
+def dense_dilated(w: Weights, x: Tensor, k: int, s: int, tf: bool) -> Tensor:
+    return w.bn(w.conv(same(F.relu(x), 2 * k - 1, s), stride=s, dilation=2))
+
+
 def factored(w: Weights, x: Tensor, k: int, s: int, tf: bool) -> Tensor:
+    if tf:
+        (top, bottom), (left, right) = _pads(x.shape[2], k, s), _pads(x.shape[3], k, s)
+        x = w.conv(F.pad(F.relu(x), (left, right, 0, 0)), stride=(1, s))
+        return w.bn(w.conv(F.pad(x, (0, 0, top, bottom)), stride=(s, 1)))
     x = w.conv(F.relu(x), stride=(1, s), padding=(0, k // 2))
     return w.bn(w.conv(x, stride=(s, 1), padding=(k // 2, 0)))
 
@@ -168,15 +185,47 @@ REFERENCE: dict[str, tuple[Forward, int]] = {
     "skip_connect": (shrink, 1),
     "identity": (shrink_linear, 1),
 }
-STYLES = {"nasnet": NASNET, "torchgpipe": TORCHGPIPE, "darts": DARTS, "mdenas": MDENAS, "enas": ENAS}
+STYLES = {
+    **{"nasnet": NASNET, "torchgpipe": TORCHGPIPE, "darts": DARTS, "mdenas": MDENAS, "enas": ENAS},
+    **{"searched": SEARCHED, "amoebanet": AMOEBANET, "nasbench201": NASBENCH201},
+}
+TENSORFLOW = ("nasnet", "enas", "searched", "amoebanet")
+
+
+def unsqueezed(w: Weights, x: Tensor, k: int, s: int, tf: bool) -> Tensor:
+    return w.bn(w.conv(F.relu(x), stride=s, padding=k // 2))
+
+
+SEARCHED_REFERENCE: dict[str, tuple[Forward, int]] = {
+    **{f"separable_{k}x{k}": (sep, k) for k in (3, 5, 7)},
+    **{f"max_pool_{k}x{k}": (maximum, k) for k in (2, 3, 5, 7)},
+    "avg_pool_3x3": (mean, 3),
+    "identity": (project, 1),
+    "1x1": (pointwise, 1),
+    "3x3": (dense, 3),
+    "dilated_3x3": (dense_dilated, 3),
+    "1x3_3x1": (factored, 3),
+    "1x7_7x1": (factored, 7),
+}
+OVERRIDES: dict[str, dict[str, tuple[Forward, int]]] = {
+    "searched": SEARCHED_REFERENCE,
+    "amoebanet": {**SEARCHED_REFERENCE, "dilated_3x3": (dil, 3), "1x7_7x1": (factored_bottleneck, 7)},
+    "nasbench201": {"nor_conv_1x1": (unsqueezed, 1), "nor_conv_3x3": (unsqueezed, 3)},
+}
 
 
 @pytest.mark.parametrize(
-    ("style", "operation"), [(name, op) for name, style in STYLES.items() for op in style.operations]
+    ("style", "operation"),
+    [
+        (name, op)
+        for name, s in STYLES.items()
+        for op in s.operations
+        if (name, op) != ("nasbench201", "none")
+    ],
 )
 def test_operations_are_those_of_plain_torch(style: str, operation: str) -> None:
-    tf = style in ("nasnet", "enas")
-    forward, k = REFERENCE.get(operation, (project if tf else shrink, 1))
+    tf = style in TENSORFLOW
+    forward, k = {**REFERENCE, **OVERRIDES.get(style, {})}.get(operation, (project if tf else shrink, 1))
     draw = STYLES[style].operations[operation]
     for stride, side in itertools.product((1, 2), (8, 9)):
         if k == 2 and (stride == 1 or not tf):
@@ -313,7 +362,9 @@ def test_pc_darts_searched_on_imagenet() -> None:
 
 
 def test_a_cell_moves_to_another_extent_and_width() -> None:
-    small = partial(network, "Small", NASNET_A, NASNET, cifar_stem, n=(1, 0, 1), f=8, classes=5, aux=Aux(-1))
+    small = partial(
+        network, "Small", cells_of(NASNET_A, NASNET), cifar_stem, n=(1, 0, 1), f=8, classes=5, aux=Aux(-1)
+    )
     genome = small(input=(1, 20, 12))
     assert infer(genome).output == (5,)
     assert len(genome.aux) == 1  # 10x6 in front of the last reduction cell
@@ -331,7 +382,7 @@ def test_emitted_cells_take_the_class_they_differ_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "index"), [("nasnetalarge", 12), ("darts_v2_imagenet", 9), ("enas_micro", 12)]
+    ("name", "index"), [("nasnetalarge", 12), ("darts_v2_imagenet", 9), ("enas_micro_cifar", 12)]
 )
 def test_the_auxiliary_head_reads_its_own_cell(name: str, index: int) -> None:
     """The loop over the cells goes on under the same names."""
@@ -361,3 +412,60 @@ def test_pads_and_ceilings_say_what_torch_does() -> None:
         assert infer(genome).output == tuple(build(genome)(torch.randn(1, 1, side, side)).shape[1:])
     with pytest.raises(Invalid, match="leaves nothing"):
         Sketch((2, 6, 7)).add("pad", Pad((-4, -4, 0, 0)), Sketch((2, 6, 7)).input)
+
+
+def test_joined_nodes_concatenate() -> None:
+    """A node that is joined passes both states on; what reads it brings them back to c channels."""
+    nodes = ((("1x1", 0), ("1x1", 1)), (("avg_pool_3x3", 2), ("identity", 0)))
+    module = settle(drawn_cell(Cell(nodes, (2, 3), joined=(2,)), SEARCHED, 8, 1, 8, 1))
+    image = torch.randn(2, 3, 8, 8)
+    w = Weights(module)
+    s0, s1 = w.conv(image), w.conv(image)
+    s0, s1 = rcb(w, s0), rcb(w, s1)
+    joined = torch.cat([rcb(w, s0), rcb(w, s1)], 1)
+    last = w.bn(w.conv(mean(w, joined, 3, 1, False))) + s0
+    torch.testing.assert_close(module(image), torch.cat([joined, last], 1), rtol=1e-5, atol=1e-5)
+    assert next(w.parts, None) is None
+
+
+def test_zeroes_are_read_only_by_what_makes_something_of_them() -> None:
+    nodes = ((("none", 0),), (("nor_conv_1x1", 1), ("avg_pool_3x3", 1), ("skip_connect", 0)))
+
+    def single(style: Style) -> Genome:
+        s = Sketch((4, 8, 8))
+        return s.genome(cell(s, s.input, s.input, "cell", "TheCell", Cell(nodes, (2,)), style, c=4))
+
+    plain = single(NASBENCH201)
+    assert [node.path for node in plain.nodes[1:]] == ["cell.identity"]
+    module = settle(single(replace(NASBENCH201, of_nothing=frozenset({"nor_conv_1x1"}))))
+    x = torch.randn(2, 4, 8, 8)
+    torch.testing.assert_close(module(x), rcb(Weights(module), torch.zeros_like(x)) + x)
+
+
+def test_vertex_cells_are_those_of_plain_torch() -> None:
+    """Ying et al. 2019, section 2.1, by hand: 64 channels are shared as 22, 21 and 21."""
+    matrix = [
+        [0, 1, 0, 1, 0, 1],
+        [0, 0, 1, 0, 1, 0],
+        *([0] * 5 + [1] for _ in range(3)),
+        [0] * 6,
+    ]
+    conv1, conv3, pool = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
+    s = Sketch((3, 8, 8))
+    labels = {1: conv3, 2: conv1, 3: pool, 4: conv3}
+    out = vertex_cell(s, s.input, "cell", range(6), matrix, labels, c=64)
+    module = settle(s.genome(out))
+    x = torch.randn(2, 3, 8, 8)
+    w = Weights(module)
+
+    def step(y: Tensor, k: int) -> Tensor:
+        return F.relu(w.bn(w.conv(y, padding=k // 2)))
+
+    first = step(step(x, 1), 3)
+    second = step(first, 1)
+    third = F.max_pool2d(step(x, 1), 3, 1, 1)
+    fourth = step(first[:, :21], 3)
+    assert [v.shape[1] for v in (first, second, third, fourth)] == [22, 22, 21, 21]
+    expected = torch.cat([second, third, fourth], 1) + step(x, 1)
+    torch.testing.assert_close(module(x), expected, rtol=1e-5, atol=1e-5)
+    assert next(w.parts, None) is None

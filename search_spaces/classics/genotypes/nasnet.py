@@ -109,6 +109,37 @@ ENAS_MICRO = Genotype(
 """Pham et al. 2018, figure 8; melodyguan/enas, cifar10_micro_final.sh."""
 
 
+ENAS_MACRO: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("conv_3x3", ()),
+    ("conv_5x5", ()),
+    ("conv_3x3", (0,)),
+    ("conv_5x5", (2,)),
+    ("conv_5x5", ()),
+    ("conv_5x5", (0, 1, 3)),
+    ("conv_5x5", (5,)),
+    ("conv_5x5", (1, 2, 4, 5, 6)),
+    ("conv_3x3", (1, 2, 3, 5, 7)),
+    ("conv_3x3", ()),
+    ("conv_5x5", (5,)),
+    ("conv_3x3", (0, 3, 4, 9, 10)),
+    ("conv_5x5", (1, 7, 9, 10)),
+    ("conv_3x3", (2, 6, 7, 8, 10, 12)),
+    ("conv_3x3", (0, 1, 3, 5, 11)),
+    ("conv_5x5", (2, 10, 12, 14)),
+    ("conv_5x5", (1, 5, 8, 9, 10, 11, 14)),
+    ("conv_5x5", (4, 6, 8, 11, 13, 16)),
+    ("conv_5x5", (1, 2, 4, 10, 12, 14)),
+    ("conv_5x5", (1, 2, 12, 13, 18)),
+    ("conv_3x3", (0, 3, 5, 6, 10, 16, 17)),
+    ("conv_5x5", (1, 3, 4, 7, 9, 10, 12, 13, 15, 18)),
+    ("conv_3x3", (0, 2, 4, 13, 15, 18)),
+    ("conv_3x3", (0, 1, 5, 6, 7, 9, 13, 15, 18, 19)),
+)
+"""melodyguan/enas, cifar10_macro_final.sh: an operation, and the earlier outputs that the layer skips from, 0
+the stem, 1 the first layer, ... The released code builds plain convolutions for all four codes of
+convolution, the separable ones included, and so are they written here."""
+
+
 def _averaged(cell: Cell) -> Cell:
     """The cell with 3x3 average pools for its maximum pools."""
     names = {"max_pool_3x3": "avg_pool_3x3"}

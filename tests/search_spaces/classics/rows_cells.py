@@ -23,7 +23,7 @@ ROWS: dict[str, str] = {
     "SNAS_mild ImageNet (C=48,L=14)": "snas_mild_imagenet",
     "SNAS_moderate CIFAR-10 (C=36,L=20)": "snas_moderate_cifar",
     "SNAS_moderate ImageNet (C=48,L=14)": "snas_moderate_imagenet",
-    "ENAS macro CIFAR-10 (24 layers, F=96)": "enas_macro",
+    "ENAS macro CIFAR-10 (24 layers, F=96)": "enas_macro_cifar",
     "NASNet-A CIFAR-10 (6@768)": "nasneta_cifar_6_768",
     "NASNet-A Large (6@4032)": "nasnetalarge",
     "NASNet-A Large (6@4032, TF padding)": "nasnetalarge",

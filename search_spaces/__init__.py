@@ -1,6 +1,7 @@
 """Which architectures there are. A new space is one file and one import line here."""
 
 from search_spaces import anynet, classics, regnet
+from search_spaces import around as around  # after the classics
 from search_spaces.choose import Chooser, Enumerate, Fixed, Random, Replay, ReplayError, SpaceError
 from search_spaces.registry import (
     SPACES,

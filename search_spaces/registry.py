@@ -164,12 +164,16 @@ def classic(
 
 
 def find(name: str) -> Space:
-    """The space of that name or alias, or the function in a `FILE.py:FUNCTION`.
+    """The space of that name or alias, the function in a `FILE.py:FUNCTION`, or `around:` a network.
 
     Raises:
         UnknownSpaceError: there is none.
         SpaceError: the file cannot be loaded.
     """
+    if name.startswith("around:"):
+        from search_spaces.around import around  # which reads this table
+
+        return around(name.removeprefix("around:"))
     if ".py:" in name:
         return _from_file(name)
     found = SPACES.get(_ALIASES.get(name, name))

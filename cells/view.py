@@ -110,7 +110,7 @@ class View:
         return found
 
     def centred(self, index: int) -> bool:
-        """Whether a node is a convolution with a square odd kernel that keeps the extent but for its stride."""
+        """Whether a node is a convolution of square odd kernel that, but for its stride, keeps the extent."""
         op = self.genome.nodes[index].op
         if not isinstance(op, Conv | Depthwise) or not self.map(index):
             return False

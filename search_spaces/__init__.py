@@ -1,7 +1,20 @@
 """Which architectures there are. A new space is one file and one import line here."""
 
-from search_spaces import anynet, classics, regnet
-from search_spaces import around as around  # after the classics
+from search_spaces import (
+    anynet,
+    around,
+    classics,
+    convnet,
+    convnext_like,
+    densenet_like,
+    inception,
+    mlp_mixer,
+    mnasnet,
+    mobilenetv3,
+    regnet,
+    resnet_like,
+    vit,
+)
 from search_spaces.choose import Chooser, Enumerate, Fixed, Random, Replay, ReplayError, SpaceError
 from search_spaces.registry import (
     SPACES,
@@ -27,10 +40,20 @@ __all__ = [
     "SpaceError",
     "UnknownSpaceError",
     "anynet",
+    "around",
     "classics",
+    "convnet",
+    "convnext_like",
+    "densenet_like",
     "find",
+    "inception",
     "load_plugins",
+    "mlp_mixer",
+    "mnasnet",
+    "mobilenetv3",
     "names",
     "regnet",
+    "resnet_like",
     "space",
+    "vit",
 ]

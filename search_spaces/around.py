@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+import search_spaces.classics  # noqa: F401 - registers what `hybrid` starts from
 from cells.genome import Genome
 from cells.ops import Invalid, Linear, Shape
 from cells.view import View
@@ -33,7 +34,7 @@ class Start(NamedTuple):
 
 def _start(genome: Genome) -> Start:
     view = View(genome)
-    sites = {kind: edit.sites(view) for kind, edit in EDITS.items()}
+    sites = {kind: list(edit.sites(view)) for kind, edit in EDITS.items()}
     return Start(view, {kind: found for kind, found in sites.items() if found})
 
 
@@ -69,7 +70,7 @@ def around(name: str) -> Space:
     classic = find(name)
     if not classic.classic:
         raise SpaceError(f"around:{name}: {classic.name} is a search space, not one network")
-    return _around(classic.name, lambda input, classes: _classic(classic.name, input, classes))
+    return _around(classic.name, partial(_classic, classic.name))
 
 
 def around_genome(name: str, genome: Genome) -> Space:

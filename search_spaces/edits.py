@@ -1,8 +1,8 @@
 """Typed edits of single layers: another width, kernel, operation, activation or normalisation.
 
-Each kind of edit says where it is possible (its sites: node or block paths) and makes the change. Widths that
-must agree change together (`cells.widths`), kernels are centred, so extents stay: nearly every edit of a legal
-network is legal. Edits of blocks and of the graph are in `rewiring`.
+Each kind of edit says where it is possible (its sites: node or block paths) and makes the change. Widths
+that must agree change together (`cells.widths`), kernels are centred, so extents stay: nearly every edit of
+a legal network is legal. Edits of blocks and of the graph are in `rewiring` and `strides`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,17 @@ from search_spaces.choose import Chooser
 
 FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
 KERNELS = (1, 3, 5, 7)
-ACTIVATIONS = ("relu", "relu6", "silu", "gelu", "hardswish", "elu")
+ACTIVATIONS: dict[str, Op] = {
+    a.kind: a
+    for a in (
+        Activation("relu"),
+        Activation("relu6"),
+        Activation("silu"),
+        Activation("gelu"),
+        Activation("hardswish"),
+        Activation("elu"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -78,8 +88,8 @@ def _kernel(view: View, site: str, choose: Chooser, name: str) -> Genome:
 
 def _activation(view: View, site: str, choose: Chooser, name: str) -> Genome:
     now = _op(view, site).kind
-    options = [kind for kind in ACTIVATIONS if kind != now]
-    return _swap(view, site, Activation(choose.pick(f"{name}.{now}", options)))
+    options: list[str] = [kind for kind in ACTIVATIONS if kind != now]
+    return _swap(view, site, ACTIVATIONS[choose.pick(f"{name}.{now}", options)])
 
 
 def _activations(view: View) -> list[str]:

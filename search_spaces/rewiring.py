@@ -1,35 +1,28 @@
-"""Typed edits of the graph: blocks repeated or left out, shortcuts, branches, gates and strides moved.
+"""Typed edits of the graph: blocks repeated or left out, shortcuts, branches, gates or gates more or less.
 
-See `edits` for what an edit is. What is new lies inside the block that it belongs to, so all other paths stay.
+See `edits` for what an edit is. What is new lies inside the block that it belongs to: all other paths stay.
 """
 
 from __future__ import annotations
-
-import itertools
-from dataclasses import replace
 
 from cells.genome import Genome
 from cells.ops import (
     RELU,
     SIGMOID,
-    Activation,
     Add,
-    AvgPool,
-    BatchNorm,
     Concat,
     Conv,
     Depthwise,
     GlobalPool,
     Identity,
-    Invalid,
     MaxPool,
     Mul,
-    Op,
 )
 from cells.rewrite import Rewrite
 from cells.view import View
 from search_spaces.choose import Chooser
 from search_spaces.edits import Edit, norms
+from search_spaces.strides import stride
 
 
 def _depth(view: View, site: str, choose: Chooser, name: str) -> Genome:
@@ -167,72 +160,6 @@ def _ungate(view: View, site: str, choose: Chooser, name: str) -> Genome:
     return new.genome()
 
 
-Move = tuple[list[int], int]
-"""Strided nodes between two cuts, and the node behind which a pool takes over."""
-
-
-def _moves(view: View, step: int) -> dict[str, Move]:
-    """By the path of the first strided node, where its stride can go: one convolution later or earlier."""
-    nodes, cuts = view.genome.nodes, view.cuts
-    spans = [range(a + 1, b + 1) for a, b in itertools.pairwise(cuts)]
-    convs = [any(nodes[i].op.conv and view.map(i) for i in span) for span in spans]
-    found: dict[str, Move] = {}
-    for at, span in enumerate(spans):
-        strided = [i for i in span if getattr(nodes[i].op, "stride", 1) in (2, (2, 2))]
-        to = next((j for j in _onwards(at, step, len(spans)) if convs[j]), None)
-        if not strided or to is None or any(_unstrided(nodes[i].op, len(strided)) is None for i in strided):
-            continue
-        while step > 0 and to + 1 < len(spans) and isinstance(nodes[cuts[to + 2]].op, BatchNorm | Activation):
-            to += 1
-        place = cuts[to + 1] if step > 0 else cuts[to]
-        if view.map(place) and not view.numbered(place) and _fits(_moved(view, (strided, place))):
-            found[nodes[strided[0]].path] = (strided, place)
-    return found
-
-
-def _onwards(at: int, step: int, count: int) -> range:
-    return range(at + 1, count) if step > 0 else range(at - 1, -1, -1)
-
-
-def _unstrided(op: Op, together: int) -> Op | None:
-    """The op with stride 1 and its input's extent; None where there is none."""
-    if isinstance(op, Conv | Depthwise):
-        odd = all(k % 2 for k in op.geometry()[0])
-        return replace(op, stride=1, padding=None) if odd else None
-    if isinstance(op, MaxPool | AvgPool):
-        if op.kernel in (1, 3):
-            return replace(op, stride=1, padding=op.kernel // 2)
-        return Identity() if together == 1 else None
-    return None
-
-
-def _moved(view: View, move: Move) -> Genome:
-    nodes, new = view.genome.nodes, Rewrite(view.genome)
-    strided, place = move
-    for index in strided:
-        op = _unstrided(nodes[index].op, len(strided))
-        assert op is not None
-        new.ops[nodes[index].path] = op
-    behind = nodes[place].path
-    pool = new.insert(behind, new.free(f"{behind}_pool"), MaxPool(3, 2, 1), behind)
-    new.redirect(behind, pool)
-    return new.genome()
-
-
-def _fits(genome: Genome) -> bool:
-    try:
-        return bool(genome.facts)
-    except Invalid:
-        return False
-
-
-def _stride(step: int) -> Edit:
-    def apply(view: View, site: str, choose: Chooser, name: str) -> Genome:
-        return _moved(view, _moves(view, step)[site])
-
-    return Edit(lambda view: list(_moves(view, step)), apply)
-
-
 GRAPH: dict[str, Edit] = {
     "depth": Edit(lambda view: list(view.blocks), _depth),
     "insert_skip": Edit(_bridges, _bridge),
@@ -241,7 +168,7 @@ GRAPH: dict[str, Edit] = {
     "drop_branch": Edit(_branches, _drop_branch),
     "insert_se": Edit(_gates, _gate),
     "drop_se": Edit(lambda view: view.sites(view.map, Mul), _ungate),
-    "stride_later": _stride(1),
-    "stride_earlier": _stride(-1),
+    "stride_later": stride(1),
+    "stride_earlier": stride(-1),
 }
 """The edits of the graph by name."""

@@ -39,6 +39,11 @@ class View:
         self.paths = {node.path: index for index, node in enumerate(genome.nodes)}
 
     @cached_property
+    def alive(self) -> list[bool]:
+        """Whether the output depends on each node: auxiliary heads are no place for edits."""
+        return live(self.genome)
+
+    @cached_property
     def users(self) -> list[list[int]]:
         """Who reads each node."""
         found: list[list[int]] = [[] for _ in self.genome.nodes]
@@ -50,7 +55,8 @@ class View:
     @cached_property
     def ties(self) -> dict[str, Tie]:
         """Widths that can be changed, by the path of the first node that has one."""
-        return {self.genome.nodes[tie.nodes[0]].path: tie for tie in ties(self.genome)}
+        found = ((next((i for i in tie.nodes if self.alive[i]), None), tie) for tie in ties(self.genome))
+        return {self.genome.nodes[first].path: tie for first, tie in found if first is not None}
 
     @cached_property
     def depths(self) -> dict[int, int]:
@@ -70,7 +76,9 @@ class View:
         for path, inside in spans.items():
             first, last = inside[0], inside[-1]
             entries = {i for index in inside for i in nodes[index].inputs if i < first}
-            if len(entries) != 1 or last == self.genome.output or last - first + 1 != len(inside):
+            if len(entries) != 1 or not self.alive[last] or last == self.genome.output:
+                continue
+            if last - first + 1 != len(inside):
                 continue
             entry = entries.pop()
             closed = all(user <= last for i in inside[:-1] for user in self.users[i])
@@ -92,7 +100,7 @@ class View:
     def sites(self, ok: Callable[[int], bool], *ops: type[Op]) -> list[str]:
         """Paths of nodes of these ops that satisfy a condition."""
         nodes = self.genome.nodes
-        return [n.path for i, n in enumerate(nodes) if isinstance(n.op, ops) and ok(i)]
+        return [n.path for i, n in enumerate(nodes) if self.alive[i] and isinstance(n.op, ops) and ok(i)]
 
     def numbered(self, index: int) -> bool:
         """Whether a node is an entry of a numbered list, where nothing can be inserted."""
@@ -101,12 +109,11 @@ class View:
     @cached_property
     def cuts(self) -> list[int]:
         """Nodes through which all goes that reaches the output, in order."""
-        alive = live(self.genome)
         found, reach = [], 0
-        for index in (i for i, here in enumerate(alive) if here):
+        for index in (i for i, here in enumerate(self.alive) if here):
             if reach <= index:
                 found.append(index)
-            reach = max(reach, *(user for user in self.users[index] if alive[user]), 0)
+            reach = max(reach, *(user for user in self.users[index] if self.alive[user]), 0)
         return found
 
     def centred(self, index: int) -> bool:

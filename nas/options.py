@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +21,9 @@ from cells.ops import Invalid, Shape
 from nas.dispatch import Workers
 from nas.recipe import Init, Recipe, brief, confirming
 from nas.strategies import STRATEGIES, Problem, Window, make
+from nas.targets import find_space
 from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find
-from search_spaces.choose import Scalar
+from search_spaces.choose import Domain, Scalar
 
 if TYPE_CHECKING:
     from nas.data import Images, Progress
@@ -133,7 +135,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
 
     from nas import data
 
-    space = find(options.space)
+    space = find_space(options.space)
     if space.classic:
         raise UsageError(
             f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
@@ -235,23 +237,34 @@ def _bind(space: Space, preset: Preset, shape: Shape, classes: int) -> Space:
     return space.bind(**{k: v for k, v in wanted.items() if space.takes(k)})
 
 
-def _try_out(space: Space, flag: str, draws: int = 20) -> None:
+def _try_out(space: Space, flag: str, draws: int = 20, patience: int = 500) -> None:
     """Finds the mistakes of a space's author before a search does. Raises `SpaceError`."""
-    for seed in range(draws):
-        chooser = Random(seed)
+    domains: dict[str, Domain] = {}
+    reasons: Counter[str] = Counter()
+    for seed in range(patience):
+        if seed >= draws and seed > reasons.total():
+            return
+        chooser = Random(seed, domains)
         try:
             genome = space.draw(chooser)
+        except Invalid as error:
+            reasons[str(error)] += 1
+            continue
+        try:
             again = Replay(chooser.record)
             key = space.draw(again).key
             again.finish()
-        except Invalid:
-            continue
-        except ReplayError as error:
-            raise SpaceError(f"--space {flag}: the same answers lead to other questions ({error})") from error
+        except (Invalid, ReplayError) as error:
+            raise SpaceError(f"--space {flag}: the same answers lead elsewhere ({error})") from error
         if key != genome.key:
             raise SpaceError(
                 f"--space {flag}: the same answers draw different networks: it is not deterministic"
             )
+    if reasons.total() == patience:
+        reason, count = reasons.most_common(1)[0]
+        raise SpaceError(
+            f"--space {flag}: none of {patience} random draws is a legal network; {count} times: {reason}"
+        )
 
 
 def _recipe(options: Options, dataset: str, gpu: bool) -> Recipe:

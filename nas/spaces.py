@@ -28,7 +28,10 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     p = parser("spaces", EXAMPLES)
     p.add_argument(
-        "space", nargs="?", metavar="NAME", help="a search space, or FILE.py:FUNCTION (default: list all)"
+        "space",
+        nargs="?",
+        metavar="NAME",
+        help="a search space, FILE.py:FUNCTION or around:NETWORK (default: list all)",
     )
     p.add_argument(
         "--preset",
@@ -57,16 +60,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = arguments()
     given = p.parse_args(argv)
 
-    from search_spaces import find, load_plugins
+    from search_spaces import load_plugins
 
     load_plugins()
     if given.space is None:
         _list(given.json)
         return 0
 
+    from nas.targets import find_space
     from search_spaces.census import sample, size
 
-    space = find(given.space)
+    space = find_space(given.space)
     bound = {"input": given.input, "classes": given.classes}
     wanted = {k: v for k, v in bound.items() if v is not None}
     limits = given.macs

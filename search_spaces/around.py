@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import search_spaces.classics  # noqa: F401 - registers what `hybrid` starts from
 from cells.genome import Genome
@@ -25,22 +24,23 @@ from search_spaces.rewiring import GRAPH
 EDITS = LAYERS | GRAPH
 
 
-class Start(NamedTuple):
+class Start:
     """A network, and by kind of edit the sites where it can be edited."""
 
-    view: View
-    sites: dict[str, list[str]]
+    def __init__(self, genome: Genome) -> None:
+        _ = genome.facts  # shapes fit
+        self.view = View(genome)
 
-
-def _start(genome: Genome) -> Start:
-    view = View(genome)
-    sites = {kind: list(edit.sites(view)) for kind, edit in EDITS.items()}
-    return Start(view, {kind: found for kind, found in sites.items() if found})
+    @cached_property
+    def sites(self) -> dict[str, list[str]]:
+        """Kinds that have sites, and those."""
+        found = {kind: list(edit.sites(self.view)) for kind, edit in EDITS.items()}
+        return {kind: sites for kind, sites in found.items() if sites}
 
 
 @lru_cache(maxsize=512)
 def _classic(name: str, input: Shape, classes: int) -> Start:
-    return _start(find(name).bind(input=input, classes=classes).draw(Fixed()))
+    return Start(find(name).bind(input=input, classes=classes).draw(Fixed()))
 
 
 def edited(choose: Chooser, start: Start, edits: int, prefix: str = "") -> Genome:
@@ -81,7 +81,7 @@ def around_genome(name: str, genome: Genome) -> Space:
         *before, last = genome.nodes
         if isinstance(last.op, Linear):
             last = last._replace(op=replace(last.op, out=classes))
-        return _start(Genome(input, (*before, last), genome.kinds, genome.aux))
+        return Start(Genome(input, (*before, last), genome.kinds, genome.aux))
 
     return _around(name, start)
 

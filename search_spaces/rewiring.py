@@ -95,7 +95,7 @@ def _branches(view: View) -> list[str]:
     return [
         nodes[i].path
         for c, node in enumerate(nodes)
-        if isinstance(node.op, Concat) and free[c]
+        if isinstance(node.op, Concat) and free[c] and view.alive[c]
         for i in set(node.inputs)
         if view.users[i] == [c] and len(node.inputs) > 1
     ]

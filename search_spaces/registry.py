@@ -89,7 +89,9 @@ class Space:
         except (Invalid, SpaceError, ReplayError):
             raise
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
+            frames = traceback.extract_tb(error.__traceback__)
+            own = [f for f in frames if f.filename == inspect.getsourcefile(self.function)]
+            where = (own or frames)[-1]
             raise SpaceError(
                 f"space {self.name} raised {type(error).__name__}: {error} "
                 f"({Path(where.filename).name}, line {where.lineno}, in {where.name})"

@@ -22,7 +22,9 @@ from cells.residual import bottleneck
 from cells.sketch import Sketch, Value
 
 
-def convnext_block(s: Sketch, x: Value, name: str, *, response_norm: bool = False) -> Value:
+def convnext_block(
+    s: Sketch, x: Value, name: str, *, response_norm: bool = False, k: int = 7, ratio: int = 4
+) -> Value:
     """Depthwise 7x7, layer norm, then 1x1 to four times the width, GELU and 1x1 back, as linear layers.
 
     Source: section 2.6 and figure 4; layer scale from 1e-6 on (table 5).
@@ -30,15 +32,16 @@ def convnext_block(s: Sketch, x: Value, name: str, *, response_norm: bool = Fals
     Args:
         response_norm: V2's block: global response norm behind GELU, and no layer scale (Woo et al. 2023,
             arXiv:2301.00808, figure 5).
+        k, ratio: other kernels and hidden widths than the paper's.
     """
     width = x.shape[0]
     with s.block(name, "Block"):
         y = s.chain(
             x,
-            dwconv=Depthwise(7, bias=True),
+            dwconv=Depthwise(k, bias=True),
             tokens=Tokens(),
             norm=LayerNorm(),
-            pwconv1=Linear(4 * width),
+            pwconv1=Linear(ratio * width),
             act=Activation("gelu"),
         )
         if response_norm:

@@ -6,12 +6,14 @@ Batch norms have torch's constants, whatever those of the first implementation w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from cells.ops import (
     RELU,
     SIGMOID,
     Activation,
     Add,
+    AvgPool,
     BatchNorm,
     Chunk,
     Concat,
@@ -26,6 +28,9 @@ RELU6 = Activation("relu6")
 SILU = Activation("silu")
 HARDSWISH = Activation("hardswish")
 HARDSIGMOID = Activation("hardsigmoid")
+
+Skip = Literal["identity", "pool", "none"]
+"""What is added to a block's output where the shape stays: its input, that averaged over 3x3, or nothing."""
 
 Gate = tuple[Activation, Activation]
 """The two activations of squeeze-and-excitation."""
@@ -133,6 +138,7 @@ def inverted_residual(
     act: Activation = RELU6,
     se: int = 0,
     gate: Gate = (RELU, SIGMOID),
+    skip: Skip = "identity",
 ) -> Value:
     """A 1x1 that expands t times, a depthwise kxk, a linear 1x1; a shortcut where the shape stays.
 
@@ -145,7 +151,7 @@ def inverted_residual(
         t: expansion factor; 1 means no expanding convolution.
         se: width of the squeeze-and-excitation, 0 for none.
     """
-    shortcut = stride == 1 and x.shape[0] == c
+    shortcut = stride == 1 and x.shape[0] == c and skip != "none"
     with s.block(name, ("Separable" if t == 1 else "Inverted") + ("Residual" if shortcut else "Bottleneck")):
         y = x
         if t != 1:
@@ -154,7 +160,7 @@ def inverted_residual(
         if se:
             y = squeeze_excite(s, y, se, act=gate[0], gate=gate[1])
         y = s.chain(y, project=Conv(c, 1), project_bn=BatchNorm())
-        return s.add("add", Add(), y, x) if shortcut else y
+        return _skipped(s, x, y, skip) if shortcut else y
 
 
 def mix_residual(
@@ -231,19 +237,40 @@ def universal_inverted_bottleneck(
 
 
 def fused_inverted_residual(
-    s: Sketch, x: Value, name: str, c: int, *, t: float, k: int = 3, stride: int = 1, act: Activation = RELU6
+    s: Sketch,
+    x: Value,
+    name: str,
+    c: int,
+    *,
+    t: float,
+    k: int = 3,
+    stride: int = 1,
+    act: Activation = RELU6,
+    se: int = 0,
+    skip: Skip = "identity",
 ) -> Value:
     """An inverted residual whose first 1x1 and depthwise are one dense kxk; with t = 1 nothing follows it.
 
     Source: Gupta & Tan 2019 (EfficientNet-EdgeTPU); Tan & Le 2021 (arXiv:2104.00298), figure 2, Fused-MBConv.
+
+    Args:
+        se: width of a squeeze-and-excitation behind the kxk, 0 for none.
     """
-    shortcut = stride == 1 and x.shape[0] == c
+    shortcut = stride == 1 and x.shape[0] == c and skip != "none"
     with s.block(name, ("Fused" if t != 1 else "Conv") + ("Residual" if shortcut else "Bottleneck")):
         w = c if t == 1 else rounded(t * x.shape[0])
         y = s.chain(x, conv=Conv(w, k, stride=stride), conv_bn=BatchNorm(), conv_act=act)
+        if se:
+            y = squeeze_excite(s, y, se)
         if t != 1:
             y = s.chain(y, project=Conv(c, 1), project_bn=BatchNorm())
-        return s.add("add", Add(), y, x) if shortcut else y
+        return _skipped(s, x, y, skip) if shortcut else y
+
+
+def _skipped(s: Sketch, x: Value, y: Value, skip: Skip) -> Value:
+    if skip == "pool":
+        x = s.add("skip", AvgPool(3, 1, 1), x)
+    return s.add("add", Add(), y, x)
 
 
 def ghost_module(s: Sketch, x: Value, name: str, c: int, *, relu: bool) -> Value:

@@ -6,8 +6,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cells.ops import RELU, SIGMOID, Activation, Add, AvgPool, BatchNorm, Conv, GlobalPool, Mul, PadChannels
+from cells.ops import (
+    RELU,
+    SIGMOID,
+    Activation,
+    Add,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    GlobalPool,
+    Mul,
+    Op,
+    PadChannels,
+)
 from cells.sketch import Sketch, Value
+
+BATCH_NORM = BatchNorm()
 
 
 def squeeze_excite(
@@ -40,6 +54,7 @@ def basic(
     stride: int = 1,
     option: Literal["A", "B"] = "B",
     r: int | None = None,
+    norm: Op = BATCH_NORM,
 ) -> Value:
     """Two 3x3 convolutions with a residual (He et al. 2015, figure 5, left).
 
@@ -56,14 +71,14 @@ def basic(
         if changes and option == "A":
             shortcut = s.chain(x, subsample=AvgPool(1, stride=stride), pad=PadChannels(w))
         elif changes:
-            shortcut = s.chain(x, proj=Conv(w, 1, stride=stride), proj_bn=BatchNorm())
+            shortcut = s.chain(x, proj=Conv(w, 1, stride=stride), proj_bn=norm)
         y = s.chain(
             x,
             conv1=Conv(w, 3, stride=stride),
-            bn1=BatchNorm(),
+            bn1=norm,
             relu1=RELU,
             conv2=Conv(w, 3),
-            bn2=BatchNorm(),
+            bn2=norm,
         )
         if r:
             y = squeeze_excite(s, y, w // r)
@@ -98,6 +113,7 @@ def bottleneck(
     r: int | None = None,
     w_1: int | None = None,
     k: int = 1,
+    norm: Op = BATCH_NORM,
 ) -> Value:
     """1x1, (grouped) 3x3, 1x1 with a residual: the bottleneck of ResNet, ResNeXt, SENet and RegNet.
 
@@ -120,25 +136,34 @@ def bottleneck(
         shortcut = x
         if projected:
             projection = Conv(w, 1 if stride == 1 else k, stride=stride)
-            shortcut = s.chain(x, proj=projection, proj_bn=BatchNorm())
+            shortcut = s.chain(x, proj=projection, proj_bn=norm)
         y = s.chain(
             x,
             conv1=Conv(w_1 or w_b, 1, stride=stride if v1 else 1),
-            bn1=BatchNorm(),
+            bn1=norm,
             relu1=RELU,
             conv2=Conv(w_b, 3, stride=1 if v1 else stride, group_width=g),
-            bn2=BatchNorm(),
+            bn2=norm,
             relu2=RELU,
         )
         if se:
             y = squeeze_excite(s, y, max(1, round(se * x.shape[0])))
-        y = s.chain(y, conv3=Conv(w, 1), bn3=BatchNorm())
+        y = s.chain(y, conv3=Conv(w, 1), bn3=norm)
         if r:
             y = squeeze_excite(s, y, w // r)
         return s.chain(s.add("add", Add(), y, shortcut), relu3=RELU)
 
 
-def preact_basic(s: Sketch, x: Value, name: str, w: int, *, stride: int = 1, first: bool = False) -> Value:
+def preact_basic(
+    s: Sketch,
+    x: Value,
+    name: str,
+    w: int,
+    *,
+    stride: int = 1,
+    first: bool = False,
+    norm: Op = BATCH_NORM,
+) -> Value:
     """Two 3x3 convolutions, each behind norm and ReLU, added to the input (He et al. 2016, figure 4e).
 
     Args:
@@ -146,7 +171,7 @@ def preact_basic(s: Sketch, x: Value, name: str, w: int, *, stride: int = 1, fir
         first: the block follows a bare convolution: the first activation comes before the two paths
             part (He et al. 2016, appendix).
     """
-    return _preact(s, x, name, "PreActBlock", stride, first, Conv(w, 3, stride=stride), Conv(w, 3))
+    return _preact(s, x, name, "PreActBlock", stride, first, norm, Conv(w, 3, stride=stride), Conv(w, 3))
 
 
 def preact_bottleneck(
@@ -159,6 +184,8 @@ def preact_bottleneck(
     stride: int = 1,
     v1: bool = False,
     first: bool = False,
+    g: int | None = None,
+    norm: Op = BATCH_NORM,
 ) -> Value:
     """1x1, 3x3, 1x1, each behind norm and ReLU, added to the input (He et al. 2016, section 4).
 
@@ -167,21 +194,24 @@ def preact_bottleneck(
         w_b: channels of the 3x3.
         v1: the stride is on the first 1x1 instead of the 3x3.
         first: as for `preact_basic`.
+        g: group width of the 3x3; None: one group.
     """
     reduce = Conv(w_b, 1, stride=stride if v1 else 1)
-    conv = Conv(w_b, 3, stride=1 if v1 else stride)
-    return _preact(s, x, name, "PreActBottleneck", stride, first, reduce, conv, Conv(w, 1))
+    conv = Conv(w_b, 3, stride=1 if v1 else stride, group_width=g)
+    return _preact(s, x, name, "PreActBottleneck", stride, first, norm, reduce, conv, Conv(w, 1))
 
 
-def _preact(s: Sketch, x: Value, name: str, kind: str, stride: int, first: bool, *convs: Conv) -> Value:
+def _preact(
+    s: Sketch, x: Value, name: str, kind: str, stride: int, first: bool, norm: Op, *convs: Conv
+) -> Value:
     """The convolutions behind norms and ReLUs. A projection reads the activated input and has no norm."""
     w = convs[-1].out
     changes = _changes(x, w, stride)
     prefix = "Projection" if changes else "First" if first else ""
     with s.block(name, prefix + kind):
-        y = s.chain(x, bn1=BatchNorm(), relu1=RELU)
+        y = s.chain(x, bn1=norm, relu1=RELU)
         shortcut = s.add("proj", Conv(w, 1, stride=stride), y) if changes else y if first else x
         y = s.add("conv1", convs[0], y)
         for i, conv in enumerate(convs[1:], 2):
-            y = s.chain(y, **{f"bn{i}": BatchNorm(), f"relu{i}": RELU, f"conv{i}": conv})
+            y = s.chain(y, **{f"bn{i}": norm, f"relu{i}": RELU, f"conv{i}": conv})
         return s.add("add", Add(), y, shortcut)

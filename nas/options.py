@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +21,9 @@ from cells.ops import Invalid, Shape
 from nas.dispatch import Workers
 from nas.recipe import INITS, SCHEDULES, Init, Recipe, Schedule, brief, confirming
 from nas.strategies import STRATEGIES, Problem, Window, make
+from nas.targets import find_space
 from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
-from search_spaces.choose import Scalar
+from search_spaces.choose import Domain, Scalar
 
 if TYPE_CHECKING:
     from nas.data import Images, Progress
@@ -138,7 +140,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
 
     load_plugins()
     _check(options)
-    space = find(options.space)
+    space = find_space(options.space)
     if space.classic:
         raise UsageError(
             f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
@@ -241,22 +243,28 @@ def _bind(space: Space, preset: Preset, shape: Shape, classes: int) -> Space:
     return space.bind(**{k: v for k, v in wanted.items() if space.takes(k)})
 
 
-def _try_out(space: Space, flag: str, shape: Shape, classes: int, draws: int = 200, enough: int = 10) -> None:
+def _try_out(
+    space: Space, flag: str, shape: Shape, classes: int, draws: int = 20, patience: int = 200
+) -> None:
     """Finds the mistakes of a space's author before a search does. Raises `SpaceError`."""
-    legal, reason = 0, ""
-    for seed in range(draws):
-        chooser = Random(seed)
+    domains: dict[str, Domain] = {}
+    reasons: Counter[str] = Counter()
+    for seed in range(patience):
+        if seed >= draws and seed > reasons.total():
+            return
+        chooser = Random(seed, domains)
         try:
             genome = space.draw(chooser)
             costs = infer(genome)
+        except Invalid as error:
+            reasons[str(error)] += 1
+            continue
+        try:
             again = Replay(chooser.record)
             key = space.draw(again).key
             again.finish()
-        except Invalid as error:
-            reason = str(error)
-            continue
-        except ReplayError as error:
-            raise SpaceError(f"--space {flag}: the same answers lead to other questions ({error})") from error
+        except (Invalid, ReplayError) as error:
+            raise SpaceError(f"--space {flag}: the same answers lead elsewhere ({error})") from error
         if key != genome.key:
             raise SpaceError(f"--space {flag}: the same answers draw different networks: not deterministic")
         if genome.input != tuple(shape) or costs.output != (classes,):
@@ -264,11 +272,11 @@ def _try_out(space: Space, flag: str, shape: Shape, classes: int, draws: int = 2
                 f"--space {flag} draws networks from {genome.input} to {costs.output} where the data have "
                 f"{tuple(shape)} and {classes} classes: take `input` and `classes` as keyword arguments"
             )
-        legal += 1
-        if legal == enough:
-            return
-    if not legal:
-        raise SpaceError(f"--space {flag}: none of {draws} random draws is legal, the last because {reason}")
+    if reasons.total() == patience:
+        reason, count = reasons.most_common(1)[0]
+        raise SpaceError(
+            f"--space {flag}: none of {patience} random draws is legal; {count} times because {reason}"
+        )
 
 
 def _check(options: Options) -> None:

@@ -34,7 +34,7 @@ def arguments() -> argparse.ArgumentParser:
         "--space",
         default="regnet",
         metavar="NAME",
-        help="a search space, or FILE.py:FUNCTION (default: regnet)",
+        help="a search space, FILE.py:FUNCTION or around:NETWORK (default: regnet)",
     )
     g.add_argument(
         "--preset",

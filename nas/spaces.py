@@ -32,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
         "space",
         nargs="?",
         metavar="NAME",
-        help="a search space, FILE.py:FUNCTION, or a pattern of names (default: list all)",
+        help="a search space, FILE.py:FUNCTION, around:NETWORK, or a pattern of names (default: list all)",
     )
     p.add_argument(
         "--preset",
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = arguments()
     given = p.parse_args(argv)
 
-    from search_spaces import find, load_plugins, names
+    from search_spaces import load_plugins, names
 
     load_plugins()
     if given.space is None or any(c in given.space for c in "*?["):
@@ -71,9 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _list(pattern, given.json)
         return 0
 
+    from nas.targets import find_space
     from search_spaces.census import sample, size
 
-    space = find(given.space)
+    space = find_space(given.space)
     bound = {"input": given.input, "classes": given.classes}
     wanted = {k: v for k, v in bound.items() if v is not None}
     limits = given.macs

@@ -8,7 +8,8 @@ from typing import Any
 
 from cells.genome import Genome
 from cells.ops import Invalid, Shape
-from search_spaces import Fixed, find
+from search_spaces import Fixed, Space, find
+from search_spaces.around import around_genome
 
 
 class TargetError(LookupError):
@@ -57,6 +58,19 @@ def resolve(text: str, input: Shape | None = None, classes: int | None = None) -
     given = {"input": input, "classes": classes}
     drawn = space.bind(**{k: v for k, v in given.items() if v is not None}).draw(Fixed())
     return Target(space.name, drawn, space.summary)
+
+
+def find_space(text: str) -> Space:
+    """The space of NAME, FILE.py:FUNCTION or around:START, where START may be anything `resolve` takes.
+
+    Raises:
+        TargetError, UnknownSpaceError, SpaceError, StoreError: there is nothing of that name.
+    """
+    start = text.removeprefix("around:")
+    if start != text and Path(start.partition(":")[0]).is_dir():
+        target = resolve(start)
+        return around_genome(target.name, target.genome)
+    return find(text)
 
 
 def _only_for_names(input: Shape | None, classes: int | None, text: str) -> None:

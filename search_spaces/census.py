@@ -109,6 +109,9 @@ def size(space: Space, census: Census) -> tuple[int | None, str]:
         return None, f"not countable: {real} is a real number"
     if census.fixed:
         return math.prod(domain.size or 1 for domain in census.asked.values()), "product over questions"
+    about = _estimate(space)
+    if about > 10 * ENUMERABLE:
+        return None, f"not countable: about {about:.0e} answer vectors, of changing questions"
     count = 0
     for chooser in Enumerate():
         if count == ENUMERABLE:
@@ -117,3 +120,16 @@ def size(space: Space, census: Census) -> tuple[int | None, str]:
             space.draw(chooser)
         count += 1
     return count, "enumeration"
+
+
+def _estimate(space: Space, draws: int = 50) -> float:
+    """About how many answer vectors there are: the mean over draws of the product of the sizes of what was
+    asked (Knuth 1975, "Estimating the efficiency of backtrack programs").
+    """
+    total = 0.0
+    for seed in range(draws):
+        chooser = Random(seed)
+        with contextlib.suppress(Invalid):
+            space.draw(chooser)
+        total += math.prod(chooser.domains[name].size or 1 for name in chooser.record)
+    return total / draws

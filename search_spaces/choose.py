@@ -36,6 +36,10 @@ class Pick:
 
     options: tuple[Scalar, ...]
 
+    def __str__(self) -> str:
+        more = f" and {len(self.options) - 12} more" if len(self.options) > 12 else ""
+        return f"one of {', '.join(map(repr, self.options[:12]))}{more}"
+
     @property
     def size(self) -> int:
         """Number of possible answers."""

@@ -90,8 +90,7 @@ class Space:
             raise
         except (Exception, SystemExit) as error:
             frames = traceback.extract_tb(error.__traceback__)
-            code = getattr(self.function, "__code__", None)
-            own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+            own = [f for f in frames if f.filename == inspect.getsourcefile(self.function)]
             where = (own or frames)[-1]
             raise SpaceError(
                 f"space {self.name} raised {type(error).__name__}: {error} "
@@ -167,12 +166,16 @@ def classic(
 
 
 def find(name: str) -> Space:
-    """The space of that name or alias, or the function in a `FILE.py:FUNCTION`.
+    """The space of that name or alias, the function in a `FILE.py:FUNCTION`, or `around:` a network.
 
     Raises:
         UnknownSpaceError: there is none.
         SpaceError: the file cannot be loaded.
     """
+    if name.startswith("around:"):
+        from search_spaces.around import around  # which reads this table
+
+        return around(name.removeprefix("around:"))
     if ".py:" in name:
         return _from_file(name)
     found = SPACES.get(_ALIASES.get(name, name))

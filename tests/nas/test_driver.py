@@ -21,7 +21,9 @@ from nas.results import by, confirmed, verdict
 from nas.store import Run
 from nas.strategies import Wait
 from nas.summary import conclusion
+from nas.targets import find_space
 from nas.trial import Outcome
+from search_spaces import Fixed
 
 
 def planned(folder: Path, **options: Any) -> Plan:
@@ -119,6 +121,29 @@ def test_resume_equals_the_uninterrupted_run(tmp_path: Path, strategy: str, stop
     assert resumed.resumed >= stop_after
     assert told(resumed) == told(whole)
     assert [a["choices"] for a in resumed.asks.rows] == [a["choices"] for a in whole.asks.rows]
+
+
+@pytest.mark.parametrize("strategy", ["random", "tpe"])
+def test_a_search_around_a_classic_resumes(tmp_path: Path, strategy: str) -> None:
+    wish: dict[str, Any] = {"space": "around:resnet20", "strategy": strategy}
+    whole = finished(tmp_path / "whole", **wish)
+    seed_point = next(row for row in whole.rows if row["trial"] == 0)
+    assert seed_point["key"] == find_space("around:resnet20").draw(Fixed(edits=0)).key
+    (tmp_path / "cut").mkdir()
+    with pytest.raises(Stop):
+        work(Search(planned(tmp_path / "cut", **wish)), stop_after=9)
+    assert told(finished(tmp_path / "cut", **wish)) == told(whole)
+
+
+def test_a_result_of_a_run_is_a_start(tmp_path: Path) -> None:
+    finished(tmp_path / "first")
+    row = Run(tmp_path / "first").best("")
+    for text in (f"around:{tmp_path}/first", f"around:{tmp_path}/first:{row['key'][:8]}"):
+        space = find_space(text)
+        assert space.name == f"around:{tmp_path}/first:{row['key']}"
+        drawn = space.draw(Fixed(edits=0))
+        assert drawn.key == row["key"]
+        assert drawn == Genome.loads(row["genome"])
 
 
 @pytest.mark.parametrize("workers", [2, 4])

@@ -1,6 +1,6 @@
 """Which architectures there are. A new space is one file and one import line here."""
 
-from search_spaces import anynet, classics, regnet
+from search_spaces import anynet, anynet_reduced, classics, regnet
 from search_spaces.choose import Chooser, Enumerate, Fixed, Random, Replay, ReplayError, SpaceError
 from search_spaces.registry import (
     SPACES,
@@ -26,6 +26,7 @@ __all__ = [
     "SpaceError",
     "UnknownSpaceError",
     "anynet",
+    "anynet_reduced",
     "classics",
     "find",
     "load_plugins",

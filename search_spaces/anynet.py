@@ -1,4 +1,4 @@
-"""AnyNet: stem, four stages of like blocks, head; A to E (arXiv:2003.13678, section 3.2, tables 1 and 2).
+"""AnyNet: stem, four stages of like blocks, head; all free (arXiv:2003.13678, section 3.2, table 1).
 
 Radosavovic, Kosaraju, Girshick, He, Dollár: "Designing Network Design Spaces", 2020. The letters are the
 paper's: depth d, width w, bottleneck ratio b (w / b channels inside a block), group width g.
@@ -6,18 +6,16 @@ paper's: depth d, width w, bottleneck ratio b (w / b channels inside a block), g
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from cells.genome import Genome
 from cells.ops import RELU, BatchNorm, Conv, Flatten, GlobalPool, Invalid, Linear, Shape
 from cells.residual import basic, bottleneck, plain, single
 from cells.sketch import Sketch, Value
 from search_spaces.choose import Chooser, SpaceError
-from search_spaces.reduce import increasing, tie
 from search_spaces.registry import Preset, space
+from search_spaces.stages import BOTTLENECKS, GROUPED, compatible, different, downsampling
 
 GROUPS = (1, 2, 4, 8, 16, 32)
 RATIOS = (1, 2, 4)
@@ -30,47 +28,7 @@ SIMPLE: dict[str, Callable[..., Value]] = {
 }
 """Blocks that have neither b nor g: the paper's with one 3x3 convolution, pycls's with two."""
 
-BLOCKS = ("X", "Y", "R", *SIMPLE)
-"""X, Y (X with squeeze-and-excitation), R (X without groups) and the simple ones."""
-
-
-def compatible(w: int, b: float, g: int) -> tuple[int, int, int]:
-    """(w, v, g) with g dividing v = w / b: g at most v, then v rounded to a multiple of g, then w = v·b.
-
-    The paper's appendix leaves the rule open; this is pycls's (its BOT_MUL is 1 / b). Below b = 1, where
-    blocks are inverted as RegNetZ's, v is rounded to a multiple of 1 / b as well.
-    """
-    v = max(1, int(w / b))
-    g = min(g, v)
-    m = math.lcm(g, round(1 / b)) if b < 1 else g
-    v = max(m, round(v / m) * m)
-    return int(v * b), v, g
-
-
-def downsampling(
-    input: Shape, stem: int | None, strides: Sequence[int] | None
-) -> tuple[int, tuple[int, ...]]:
-    """(stem stride, stage strides), where not given, for an input: never below 2x2.
-
-    From 96 pixels on as for ImageNet: stem 2, stages 2, 2, 2, 2. Smaller inputs: stages 1, 2, 2, 2 behind
-    a stem of stride 2, so that 32x32 becomes 16-8-4-2.
-    """
-    side = min(input[1:])
-    first = 2 if stem is None else stem
-    given = list(strides) if strides is not None else [2 if side >= 96 else 1, 2, 2, 2]
-
-    def last() -> int:
-        extent = -(-side // first)
-        for stride in given:
-            extent = -(-extent // stride)
-        return extent
-
-    if stem is None and last() < 2:
-        first = 1
-    for index in reversed(range(len(given))):
-        if strides is None and last() < 2:
-            given[index] = 1
-    return first, tuple(given)
+BLOCKS = (*BOTTLENECKS, *SIMPLE)
 
 
 def network(
@@ -95,7 +53,7 @@ def network(
         g: only for X and Y.
         se: of X blocks; that of a Y block is a quarter.
     """
-    read = [w, *([b] if block not in SIMPLE else ()), *([g] if block in ("X", "Y") else ())]
+    read = [w, *([b] if block in BOTTLENECKS else ()), *([g] if block in GROUPED else ())]
     if any(len(values) != len(d) for values in read):
         raise Invalid(f"{kind}: d, w, b and g must have one entry per stage")
     if block == "Y":
@@ -110,8 +68,8 @@ def network(
         if block in SIMPLE:
             draw = partial(SIMPLE[block], s, w=width)
         else:
-            width, v, g_i = compatible(width, b[i], g[i] if block != "R" else 1)
-            draw = partial(bottleneck, s, w=width, w_b=v, g=g_i if block != "R" else None, se=se)
+            width, v, g_i = compatible(width, b[i], g[i] if block in GROUPED else 1)
+            draw = partial(bottleneck, s, w=width, w_b=v, g=g_i if block in GROUPED else None, se=se)
         for j in range(depth):
             x = draw(x=x, name=f"stages.{i}.{j}", stride=steps[i] if j == 0 else 1)
     with s.block("head", "Head"):
@@ -132,7 +90,7 @@ def each(letter: str) -> list[str]:
     return [f"stage{i}.{letter}" for i in range(1, 5)]
 
 
-@space(aliases=("anynet_a",), presets=PRESETS)
+@space(aliases=("anynet_a",), presets=PRESETS, all_live=True, networks=different())
 def anynet(
     choose: Chooser,
     *,
@@ -161,34 +119,10 @@ def anynet(
         classes,
         d=[choose.integer(name, *d, log=True) for name in each("d")],
         w=[choose.integer(name, *w, step=8, log=True) for name in each("w")],
-        b=[choose.pick(name, b) for name in each("b")] if block not in SIMPLE else (),
-        g=[choose.pick(name, g) for name in each("g")] if block in ("X", "Y") else (),
+        b=[choose.pick(name, b) for name in each("b")] if block in BOTTLENECKS else (),
+        g=[choose.pick(name, g) for name in each("g")] if block in GROUPED else (),
         block=block,
         stem_width=stem_width,
         stem_stride=stem_stride,
         strides=strides,
     )
-
-
-@space(presets=PRESETS)
-def anynet_b(choose: Chooser, **arguments: Any) -> Genome:
-    """AnyNetX_B: A whose stages share one bottleneck ratio, b_{i+1} = b_i; arguments as of `anynet`."""
-    return anynet(tie(choose, each("b")), **arguments)
-
-
-@space(presets=PRESETS)
-def anynet_c(choose: Chooser, **arguments: Any) -> Genome:
-    """AnyNetX_C: B whose stages share one group width, g_{i+1} = g_i; arguments as of `anynet`."""
-    return anynet_b(tie(choose, each("g")), **arguments)
-
-
-@space(presets=PRESETS)
-def anynet_d(choose: Chooser, **arguments: Any) -> Genome:
-    """AnyNetX_D: C whose widths never fall, w_{i+1} >= w_i; arguments as of `anynet`."""
-    return anynet_c(increasing(choose, each("w")), **arguments)
-
-
-@space(presets=PRESETS)
-def anynet_e(choose: Chooser, **arguments: Any) -> Genome:
-    """AnyNetX_E: D whose depths never fall, d_{i+1} >= d_i; arguments as of `anynet`."""
-    return anynet_d(increasing(choose, each("d")), **arguments)

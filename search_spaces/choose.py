@@ -7,7 +7,6 @@ whether a question is asked may depend on earlier answers.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
@@ -97,7 +96,7 @@ class Recorder:
         if any(not isinstance(option, Scalar) for option in options):
             raise SpaceError(f"question {name!r}: options must be JSON scalars, not {list(options)!r}")
         domain = Pick(tuple(options))
-        if len({json.dumps(option) for option in options}) < len(options):
+        if len({(type(option), option) for option in options}) < len(options):
             raise SpaceError(f"question {name!r}: an option is listed twice: {list(options)!r}")
         return self.ask(name, domain)  # type: ignore[return-value]
 

@@ -1,8 +1,10 @@
 """Constraints on groups of questions, and the spaces that are made of them."""
 
 import bisect
+import contextlib
 import csv
 import itertools
+import random
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from cells.genome import Genome
 from cells.infer import infer
+from cells.ops import Invalid
 from search_spaces import SPACES, Chooser, Enumerate, Fixed, Random, Replay, ReplayError, SpaceError, find
 from search_spaces.anynet import each
 from search_spaces.census import sample, size
@@ -240,6 +243,32 @@ def test_constraints_have_the_distribution_of_plain_rejection(name: str) -> None
     ours = costs(settings(name, n + 1, CONDITIONS[name]))  # every draw meets its own condition
     for cost in plain:
         assert ks(plain[cost], ours[cost]) < 1.95 * (2 / n) ** 0.5, cost
+
+
+def test_regnet_c_has_the_distribution_of_plain_rejection() -> None:
+    from search_spaces.regnet import stages_of
+
+    def drawn(name: str, seed: int) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = {"depth": [], "params": [], "w_1": [], "w_4": []}
+        space, rng, domains = SPACES[name], random.Random(seed), dict[str, Any]()
+        while len(found["depth"]) < 250:
+            chooser = Random(rng, domains)
+            with contextlib.suppress(Invalid):
+                space.draw(chooser, {"macs": 0})  # given up at once
+            a: Any = chooser.record
+            if not (a["b"] == 1 and 12 <= a["d"] <= 28 and a["w_m"] >= 2):
+                continue
+            with contextlib.suppress(Invalid):
+                genome = space.draw(Replay(a))
+                widths = [w for w, _ in stages_of(a["d"], a["w_0"], a["w_a"], a["w_m"])[0]]
+                made = {"depth": a["d"], "params": infer(genome).params, "w_1": widths[0], "w_4": widths[3]}
+                for cost, value in made.items():
+                    found[cost].append(value)
+        return found
+
+    plain, ours = drawn("regnet", 0), drawn("regnet_c", 1)
+    for cost in plain:
+        assert ks(plain[cost], ours[cost]) < 1.95 * (2 / 250) ** 0.5, cost
 
 
 def test_medians_of_widths_in_order() -> None:

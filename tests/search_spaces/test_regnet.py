@@ -4,9 +4,11 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 
 from cells.infer import infer
 from cells.ops import Conv, Invalid, Linear
+from nas.build import build
 from nas.show import warnings
 from search_spaces import SPACES, Fixed, Random, SpaceError, find
 from search_spaces.anynet import BLOCKS
@@ -136,6 +138,7 @@ def test_block_kinds(block: str) -> None:
         residual = any(node.op.name == "add" for node in genome.nodes)
         assert residual == (block not in ("V", "vanilla"))
     assert found[1].params - found[0].params == BLOCK_PARAMS[block]
+    assert build(genome)(torch.randn(1, 3, 32, 32)).shape == (1, 10)
 
 
 def test_an_unknown_block_is_named() -> None:

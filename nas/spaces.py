@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif given.count:
         print(counted.how if counted.vectors is None else counted.vectors)
     else:
-        _describe(space, census, counted, limits)
+        _describe(space, census, counted, limits, given.sample)
     return 0
 
 
@@ -120,7 +120,9 @@ def _list(as_json: bool) -> None:
         out.print(table)
 
 
-def _describe(space: Space, census: Census, size: Size, limits: tuple[float, float] | None) -> None:
+def _describe(
+    space: Space, census: Census, size: Size, limits: tuple[float, float] | None, wanted: int
+) -> None:
     from nas.progress import columns, console, short
     from search_spaces.census import histogram, quantiles
 
@@ -147,6 +149,8 @@ def _describe(space: Space, census: Census, size: Size, limits: tuple[float, flo
             f"{short(limits[0])}-{short(limits[1])} MACs: {census.inside / census.draws:.2%} of the samples, "
             f"{census.outside:,} outside",
         )
+        if census.distinct < wanted:
+            line("stopped", f"with {census.distinct:,} of {wanted:,} networks: others are too rare")
     rate = census.duplicates / census.inside if census.inside else 0.0
     line(
         "repeats",

@@ -99,6 +99,22 @@ def plain(s: Sketch, x: Value, name: str, w: int, *, stride: int = 1) -> Value:
         )
 
 
+def single(s: Sketch, x: Value, name: str, w: int, *, stride: int = 1, residual: bool = False) -> Value:
+    """One 3x3 convolution, with a residual or without: the VR and V block of Radosavovic et al. 2020
+    (arXiv:2003.13678), with which they ask whether a design principle holds for other blocks.
+
+    Args:
+        w: output channels.
+        residual: adds the input, by a projection where the shape changes.
+    """
+    projected = residual and _changes(x, w, stride)
+    kind = "SingleBlock" if residual else "SingleConv"
+    with s.block(name, f"Projection{kind}" if projected else kind):
+        shortcut = s.chain(x, proj=Conv(w, 1, stride=stride), proj_bn=BatchNorm()) if projected else x
+        y = s.chain(x, conv=Conv(w, 3, stride=stride), bn=BatchNorm())
+        return s.chain(s.add("add", Add(), y, shortcut) if residual else y, relu=RELU)
+
+
 def bottleneck(
     s: Sketch,
     x: Value,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from cells.genome import Genome, Node, check_kind, check_path
@@ -15,6 +16,27 @@ class Value(NamedTuple):
 
     index: int  # type: ignore[assignment]
     shape: Shape
+
+
+class Exceeded(Invalid):
+    """A drawing that was given up, because what is drawn costs more than `at_most` allows."""
+
+
+_LIMITS: ContextVar[Mapping[str, float]] = ContextVar("limits", default={})  # noqa: B039 - never changed
+
+
+@contextmanager
+def at_most(limits: Mapping[str, float]) -> Iterator[None]:
+    """Sketches begun inside raise `Exceeded` once the nodes drawn cost more.
+
+    Args:
+        limits: by cost, which is a number in `Facts`: params, macs or activations.
+    """
+    token = _LIMITS.set(limits)
+    try:
+        yield
+    finally:
+        _LIMITS.reset(token)
 
 
 class Sketch:
@@ -38,6 +60,7 @@ class Sketch:
         self._scopes: set[str] = set()
         self._prefix = ""
         self._kinds: dict[str, str] = {"": kind}
+        self._left = dict(_LIMITS.get())
         check_kind(kind)
 
     def add(self, name: str, op: Op, *inputs: Value) -> Value:
@@ -58,10 +81,19 @@ class Sketch:
                 sources = tuple([v[0] for v in inputs])
         except Invalid as error:
             raise Invalid(f"{path}: {error}", violation=error.violation) from error
+        if self._left:
+            self._spend(fact, path)
         self._paths.add(path)
         self._nodes.append(Node(op, sources, path))
         self._facts.append(fact)
         return Value(len(self._nodes) - 1, fact.shape)
+
+    def _spend(self, fact: Facts, path: str) -> None:
+        """Takes the costs of one node off what is left."""
+        for cost, left in self._left.items():
+            self._left[cost] = left = left - getattr(fact, cost)
+            if left < 0:
+                raise Exceeded(f"{cost} above {_LIMITS.get()[cost]:,.0f} at {path}")
 
     def _enter(self, path: str) -> None:
         """Notes the blocks that a path runs through."""

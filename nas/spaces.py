@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nas.cli import guard, input_shape, parser, positive, window
 
 if TYPE_CHECKING:
-    from search_spaces.census import Census
+    from search_spaces.census import Census, Size
     from search_spaces.registry import Space
 
 EXAMPLES = """\
@@ -23,6 +23,10 @@ EXAMPLES = """\
   python -m nas.spaces regnet --preset laptop --sample 2000 --macs 4M:6M
   python -m nas.spaces my_spaces.py:my_space
 """
+
+
+PATIENCE = 60.0
+"""Seconds after which a narrow window is described by the networks found so far."""
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -37,7 +41,7 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument(
         "--preset",
         metavar="NAME",
-        help="ranges of the space: laptop, gpu, paper (default: the function's own)",
+        help="ranges of the space: laptop, gpu, paper, ... (default: the function's own)",
     )
     p.add_argument("--count", action="store_true", help="only the exact number of answer vectors")
     p.add_argument(
@@ -45,13 +49,11 @@ def arguments() -> argparse.ArgumentParser:
         type=positive,
         default=500,
         metavar="N",
-        help="random draws to describe it by (default: 500)",
+        help="random draws to describe it by; with --macs, different networks in the window (default: 500)",
     )
     p.add_argument("--input", type=input_shape, metavar="CxHxW", help="image the networks take")
     p.add_argument("--classes", type=positive, metavar="N", help="classes they tell apart")
-    p.add_argument(
-        "--macs", type=window, metavar="LO:HI", help="a window whose acceptance is measured, such as 4M:6M"
-    )
+    p.add_argument("--macs", type=window, metavar="LO:HI", help="a window to sample in, such as 4M:6M")
     p.add_argument("--json", action="store_true", help="one JSON object")
     return p
 
@@ -86,17 +88,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = {**preset.arguments, **wanted}
         limits = limits or preset.macs
     space = space.bind(**wanted)
-    census = sample(
-        space, min(given.sample, 100) if given.count else given.sample, macs=limits or (0, math.inf)
-    )
-    count, how = size(space, census)
+    census = sample(space, 100)
+    counted = size(space, census)
+    if not given.count:
+        census = sample(space, given.sample, macs=limits, timeout=PATIENCE)
     if given.json:
-        found = {"name": space.name, "size": count, "counted": how, "questions": len(census.asked)}
+        found = {
+            "name": space.name,
+            "size": counted.vectors,
+            "counted": counted.how,
+            "networks": counted.networks,
+            "networks_counted": counted.source,
+            "questions": len(census.asked),
+        }
         print(json.dumps(found if given.count else found | census.to_json()))
     elif given.count:
-        print(how if count is None else count)
+        print(counted.how if counted.vectors is None else counted.vectors)
     else:
-        _describe(space, census, count, how, limits)
+        _describe(space, census, counted, limits, given.sample)
     return 0
 
 
@@ -138,45 +147,58 @@ def _list(pattern: str, as_json: bool) -> None:
 
 
 def _describe(
-    space: Space, census: Census, count: int | None, how: str, limits: tuple[float, float] | None
+    space: Space, census: Census, size: Size, limits: tuple[float, float] | None, wanted: int
 ) -> None:
     from nas.progress import columns, console, short
-    from search_spaces.census import quantiles
+    from search_spaces.census import histogram, quantiles
 
     out = console()
-    out.print(f"{space.name}: {space.summary}", markup=False)
-    written = how if count is None else f"{count:,} answer vectors ({count:.3g}; {how})"
-    out.print(f"size        {written}, {len(census.asked)} questions", markup=False)
+
+    def line(title: str, text: str) -> None:
+        out.print(f"{title:11} {text}", markup=False)
+
+    line(f"{space.name}:", space.summary)
+    vectors = size.how if size.vectors is None else f"{_count(size.vectors)} answer vectors ({size.how})"
+    line("size", f"{vectors}, {len(census.asked)} questions")
+    if size.networks is not None:
+        line("networks", f"{_count(size.networks)} different ones ({size.source})")
     for name, domain in list(census.asked.items())[:40]:
         out.print(f"  {name:12} {domain}", markup=False)
-    out.print(
-        f"samples     {census.draws}: {census.valid / census.draws:.1%} valid, "
-        f"{census.duplicates} networks drawn before, {1000 * census.seconds:.2f} ms each",
-        markup=False,
-    )
+    for group in census.groups:
+        out.print(f"  {group}: {', '.join(group.names)}", markup=False)
+    line("samples", f"{census.draws:,}: {census.valid / census.draws:.1%} valid, {_ms(census)} each")
     for reason, number in census.reasons[:3]:
         out.print(f"  invalid   {number / census.draws:.1%}: {reason}", markup=False)
     if limits is not None:
-        out.print(
-            f"window      {short(limits[0])}-{short(limits[1])} MACs: "
-            f"{census.accepted / census.draws:.2%} accepted",
-            markup=False,
+        line(
+            "window",
+            f"{short(limits[0])}-{short(limits[1])} MACs: {census.inside / census.draws:.2%} of the samples, "
+            f"{census.outside:,} outside",
         )
+        if census.distinct < wanted:
+            line("stopped", f"with {census.distinct:,} of {wanted:,} networks: others are too rare")
+    rate = census.duplicates / census.inside if census.inside else 0.0
+    line(
+        "repeats",
+        f"{rate:.1%}: {census.duplicates:,} networks drawn before, {census.distinct:,} different ones",
+    )
     table = columns("cost", "min", "q1", "median", "q3", "max", " ", left=("cost", " "))
     for name, values in census.costs.items():
         if values:
-            found = quantiles(values)
-            table.add_row(name, *(short(v) for v in found.values()), _histogram(values))
+            table.add_row(name, *(short(v) for v in quantiles(values).values()), _bars(histogram(values)))
     out.print(table)
 
 
-def _histogram(values: list[float], bins: int = 24) -> str:
-    """A line of blocks, over the logarithm of the values."""
-    logs = [math.log(max(v, 1)) for v in values]
-    low, high = min(logs), max(logs)
-    counts = [0] * bins
-    for value in logs:
-        counts[min(bins - 1, int(bins * (value - low) / (high - low or 1)))] += 1
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**6 else f"{number:,} ({number:.3g})"
+
+
+def _ms(census: Census) -> str:
+    return f"{1000 * census.seconds:.2f} ms"
+
+
+def _bars(counts: list[int]) -> str:
+    """A line of blocks."""
     return "".join(" ▁▂▃▄▅▆▇█"[math.ceil(8 * c / max(counts))] for c in counts)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from cells.genome import Genome
 from cells.ops import Invalid, Shape
 from search_spaces import Fixed, Space, find
 from search_spaces.around import around_genome
+from search_spaces.pycls import read
 
 
 class TargetError(LookupError):
@@ -27,10 +30,10 @@ class Target:
 
 
 def resolve(text: str, input: Shape | None = None, classes: int | None = None) -> Target:
-    """The target of NAME, FILE.json, RUN, RUN:KEY or RUN:best.
+    """The target of NAME, FILE.json, FILE.yaml (of pycls), RUN, RUN:KEY or RUN:best.
 
     Args:
-        input: (C, H, W) that a named network is to take; None: its own.
+        input: (C, H, W) that a named or configured network is to take; None: its own.
         classes: that a named network is to tell apart.
 
     Raises:
@@ -40,9 +43,12 @@ def resolve(text: str, input: Shape | None = None, classes: int | None = None) -
     """
     folder, _, key = text.partition(":")
     path = Path(text)
+    if path.suffix in (".yaml", ".yml"):
+        _only_for_names(None, classes, text)
+        return _from_file(path, partial(read, input=input or (3, 224, 224)))
     if path.suffix == ".json" or path.is_file():
         _only_for_names(input, classes, text)
-        return _from_file(path)
+        return _from_file(path, Genome.loads)
     if Path(folder).is_dir() and not text.endswith(".py"):
         from nas.store import Run
 
@@ -79,13 +85,13 @@ def _only_for_names(input: Shape | None, classes: int | None, text: str) -> None
         raise TargetError(f"{flag}: {text} has its own; only named networks are drawn for another")
 
 
-def _from_file(path: Path) -> Target:
+def _from_file(path: Path, load: Callable[[str], Genome]) -> Target:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise TargetError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     try:
-        genome = Genome.loads(text)
+        genome = load(text)
         _ = genome.key  # shapes fit
     except Invalid as error:
         raise Invalid(f"{path}: {error}") from error

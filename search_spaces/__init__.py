@@ -2,6 +2,7 @@
 
 from search_spaces import (
     anynet,
+    anynet_reduced,
     around,
     classics,
     convnet,
@@ -46,6 +47,7 @@ __all__ = [
     "SpaceError",
     "UnknownSpaceError",
     "anynet",
+    "anynet_reduced",
     "around",
     "classics",
     "convnet",

@@ -1,9 +1,10 @@
-"""What is in a space: how many answer vectors, and what random draws from it are like."""
+"""What is in a space: how many answer vectors and networks, and what random draws from it are like."""
 
 from __future__ import annotations
 
 import contextlib
 import math
+import random
 import statistics
 import time
 from collections import Counter
@@ -13,11 +14,15 @@ from typing import Any
 
 from cells.infer import infer
 from cells.ops import Invalid
-from search_spaces.choose import Domain, Enumerate, Random
+from cells.sketch import Exceeded
+from search_spaces.choose import Domain, Enumerate, Group, Random, Recorder, Scalar
 from search_spaces.registry import Space
 
 ENUMERABLE = 1_000_000
 """Answer vectors up to which a conditional space is counted by going through it."""
+
+GIVE_UP = 50_000
+"""Draws in a row without a new network inside the window that end the sampling."""
 
 COSTS = ("params", "macs", "activations", "depth", "receptive_field")
 
@@ -28,33 +33,64 @@ class Census:
 
     Attributes:
         asked: questions met, with their domains.
+        groups: of questions that were answered together.
         fixed: every draw asked the same questions (draws that end as invalid may stop early).
         reasons: why draws were invalid, most frequent first.
-        costs: sorted values of the valid draws by cost.
-        duplicates: valid draws whose network an earlier draw had.
+        outside: legal draws outside the window.
+        duplicates: draws inside whose network an earlier one had.
+        once, twice: networks that were drawn exactly so often.
+        costs: sorted values of the draws inside by cost; with a window, of each network once.
         seconds: of drawing, shapes, costs and key, for one draw in the mean.
     """
 
     draws: int
-    valid: int
-    duplicates: int
-    asked: Mapping[str, Domain]
-    fixed: bool
     reasons: list[tuple[str, int]]
+    outside: int
+    duplicates: int
+    once: int
+    twice: int
+    asked: Mapping[str, Domain]
+    groups: tuple[Group, ...]
+    fixed: bool
     costs: Mapping[str, list[float]]
-    accepted: int
     seconds: float
 
+    @property
+    def invalid(self) -> int:
+        """Draws that led to no legal network."""
+        return sum(number for _, number in self.reasons)
+
+    @property
+    def valid(self) -> int:
+        """Draws that led to a legal network, or were given up before they led to none."""
+        return self.draws - self.invalid
+
+    @property
+    def inside(self) -> int:
+        """Legal draws inside the window."""
+        return self.valid - self.outside
+
+    @property
+    def distinct(self) -> int:
+        """Different networks inside the window."""
+        return self.inside - self.duplicates
+
     def to_json(self) -> dict[str, Any]:
-        """Rates and quantiles."""
+        """Rates, what was skipped, quantiles and histograms."""
         return {
             "samples": self.draws,
             "validity": self.valid / self.draws,
-            "duplicates": self.duplicates / self.valid if self.valid else 0.0,
-            "acceptance": self.accepted / self.draws,
+            "duplicates": self.duplicates / self.inside if self.inside else 0.0,
+            "acceptance": self.inside / self.draws,
+            "distinct": self.distinct,
+            "skipped": {"invalid": self.invalid, "outside": self.outside, "duplicate": self.duplicates},
             "invalid": dict(self.reasons[:5]),
             "ms_per_sample": 1000 * self.seconds,
-            **{name: quantiles(values) for name, values in self.costs.items() if values},
+            **{
+                name: quantiles(values) | {"histogram": histogram(values)}
+                for name, values in self.costs.items()
+                if values
+            },
         }
 
 
@@ -67,69 +103,181 @@ def quantiles(values: list[float]) -> dict[str, float]:
     return {"min": min(values), "q1": first, "median": middle, "q3": third, "max": max(values)}
 
 
-def sample(space: Space, draws: int, seed: int = 0, macs: tuple[float, float] = (0, math.inf)) -> Census:
-    """Draws at random. Raises `SpaceError` when the space is at fault."""
+def histogram(values: list[float], bins: int = 24) -> list[int]:
+    """How many values lie in each of equal intervals of their logarithm, from the smallest to the largest."""
+    logs = [math.log(max(v, 1)) for v in values]
+    low, high = min(logs), max(logs)
+    counts = [0] * bins
+    for value in logs:
+        counts[min(bins - 1, int(bins * (value - low) / (high - low or 1)))] += 1
+    return counts
+
+
+def sample(
+    space: Space,
+    count: int,
+    seed: int = 0,
+    macs: tuple[float, float] | None = None,
+    timeout: float = math.inf,
+) -> Census:
+    """Draws at random: `count` times, or with a window until it has `count` different networks inside.
+
+    What the window rejects is rejected as early as the space allows, and the rest has the distribution of
+    draws that are looked at when they are finished. A window without a new network in `GIVE_UP` draws, or
+    `timeout` seconds, end the sampling. Raises `SpaceError` when the space is at fault.
+    """
+    low, high = macs or (0, math.inf)
+    limits = {"macs": high} if high < math.inf else {}
+    rng = random.Random(seed)
     domains: dict[str, Domain] = {}
-    keys: set[str] = set()
+    groups: dict[Group, None] = {}
+    found: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     costs: dict[str, list[float]] = {name: [] for name in COSTS}
     questions: set[frozenset[str]] = set()
-    valid = duplicates = accepted = 0
+    draws = outside = latest = 0
     begin = time.perf_counter()
-    for number in range(draws):
-        chooser = Random(f"{seed}/{number}", domains)
+    while draws < count if macs is None else len(found) < count and draws - latest < GIVE_UP:
+        if time.perf_counter() - begin > timeout:
+            break
+        draws += 1
+        chooser = Random(rng, domains)
         try:
-            genome = space.draw(chooser)
-            found = infer(genome)
+            genome = space.draw(chooser, limits)
+            known = infer(genome)
+        except Exceeded:
+            outside += 1
+            continue
         except Invalid as error:
             reasons[str(error)] += 1
             continue
-        valid += 1
         questions.add(frozenset(chooser.record))
-        duplicates += genome.key in keys
-        keys.add(genome.key)
-        for name in COSTS:
-            costs[name].append(getattr(found, name))
-        accepted += macs[0] <= found.macs <= macs[1]
+        groups.update(dict.fromkeys(chooser.groups))
+        if not low <= known.macs <= high:
+            outside += 1
+            continue
+        found[genome.key] += 1
+        if found[genome.key] == 1:
+            latest = draws
+        if found[genome.key] == 1 or macs is None:
+            for name in COSTS:
+                costs[name].append(getattr(known, name))
     seconds = (time.perf_counter() - begin) / draws
-    fixed = len(questions) == 1 and next(iter(questions)) == frozenset(domains)
-    return Census(draws, valid, duplicates, domains, fixed, reasons.most_common(), costs, accepted, seconds)
+    times = Counter(found.values())
+    return Census(
+        draws=draws,
+        reasons=reasons.most_common(),
+        outside=outside,
+        duplicates=found.total() - len(found),
+        once=times[1],
+        twice=times[2],
+        asked=domains,
+        groups=tuple(groups),
+        fixed=len(questions) == 1 and next(iter(questions)) == frozenset(domains),
+        costs={name: sorted(values) for name, values in costs.items()},
+        seconds=seconds,
+    )
 
 
-def size(space: Space, census: Census) -> tuple[int | None, str]:
-    """(number of answer vectors or None, how it was counted).
+@dataclass(frozen=True)
+class Size:
+    """How large a space is.
 
-    The product over questions when no answer changes which are asked; otherwise by enumeration, up to a
-    million vectors.
+    Attributes:
+        vectors: the exact number of answer vectors; None: not countable.
+        how: how it was counted, or why it cannot be.
+        networks: how many different networks that is; None: not known.
+        source: how that is known, or that it is estimated.
+    """
+
+    vectors: int | None
+    how: str
+    networks: int | None = None
+    source: str = ""
+
+
+def size(space: Space, census: Census) -> Size:
+    """Counts a space of which random draws without a window showed the questions.
+
+    The product over questions, in which a constrained group has its own count, when no answer changes which
+    are asked; otherwise what the space's own `count` says; otherwise by going through it, up to a million
+    vectors.
     """
     if space.classic:
-        return 1, "asks nothing"
+        return Size(1, "asks nothing", 1, "it is one")
+    networks, source = (space.networks and space.networks(**space.settings)) or _estimate(census)
+    vectors, how = None, ""
     real = next((name for name, domain in census.asked.items() if domain.size is None), None)
     if real is not None:
-        return None, f"not countable: {real} is a real number"
-    if census.fixed:
-        return math.prod(domain.size or 1 for domain in census.asked.values()), "product over questions"
-    about = _estimate(space)
-    if about > 10 * ENUMERABLE:
-        return None, f"not countable: about {about:.0e} answer vectors, of changing questions"
+        how = f"not countable: {real} is a real number"
+    elif census.fixed:
+        grouped = {name for group in census.groups for name in group.names}
+        vectors = math.prod(domain.size or 1 for name, domain in census.asked.items() if name not in grouped)
+        vectors *= math.prod(group.count(census.asked[group.names[0]]) or 1 for group in census.groups)
+        how = "product over questions" + (" and groups" if grouped else "")
+    elif space.count is not None:
+        vectors, how = space.count(**space.settings), "the space's own count"
+    else:
+        about = _knuth(space)
+        if about > 2 * ENUMERABLE:
+            how = f"not countable: about {about:.1e} answer vectors, of changing questions"
+        else:
+            return _enumerated(space, networks, source)
+    return Size(vectors, how, networks, source)
+
+
+def _enumerated(space: Space, networks: int | None, source: str) -> Size:
+    keys: set[str] = set()
     count = 0
     for chooser in Enumerate():
         if count == ENUMERABLE:
-            return None, f"not countable: more than {ENUMERABLE:,} answer vectors, of changing questions"
+            how = f"not countable: more than {ENUMERABLE:,} answer vectors, of changing questions"
+            return Size(None, how, networks, source)
         with contextlib.suppress(Invalid):
-            space.draw(chooser)
+            keys.add(space.draw(chooser).key)
         count += 1
-    return count, "enumeration"
+    return Size(count, "enumeration", len(keys), "enumeration")
 
 
-def _estimate(space: Space, draws: int = 50) -> float:
-    """About how many answer vectors there are: the mean over draws of the product of the sizes of what was
-    asked (Knuth 1975, "Estimating the efficiency of backtrack programs").
-    """
-    total = 0.0
-    for seed in range(draws):
-        chooser = Random(seed)
+def _estimate(census: Census) -> tuple[int | None, str]:
+    """(different networks, how that is known) by how many were drawn once and twice."""
+    if not census.twice:
+        return None, ""
+    unseen = census.once**2 / (2 * census.twice)
+    return round(
+        census.distinct + unseen
+    ), "at least about so many, by the repeats among the samples (Chao 1984)"
+
+
+class _Uniform(Recorder):
+    """Answers uniformly, and knows the inverse probability of its answers."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__()
+        self.rng = rng
+        self.weight = 1
+
+    def answer(self, name: str, domain: Domain) -> Scalar:
+        values = domain.values()
+        self.weight *= len(values)
+        return self.rng.choice(values)
+
+    def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        found: list[Scalar] = []
+        for _ in group.names:
+            legal = [value for value in domain.values() if group.holds([*found, value])]
+            self.weight *= len(legal)
+            found.append(self.rng.choice(legal))
+        return found
+
+
+def _knuth(space: Space, draws: int = 200) -> float:
+    """About how many answer vectors: the mean inverse probability of uniform answers (Knuth 1975)."""
+    rng = random.Random(0)
+    total = 0
+    for _ in range(draws):
+        chooser = _Uniform(rng)
         with contextlib.suppress(Invalid):
             space.draw(chooser)
-        total += math.prod(chooser.domains[name].size or 1 for name in chooser.record)
+        total += chooser.weight
     return total / draws

@@ -7,17 +7,12 @@ whether a question is asked may depend on earlier answers.
 
 from __future__ import annotations
 
-import json
-import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from cells.ops import Invalid
-
-Scalar = str | int | float | bool | None
-"""What an answer may be: a JSON scalar."""
+from search_spaces.domain import Domain, Group, Integer, Pick, Real, Scalar
 
 S = TypeVar("S", str, int, float, bool, "str | None", "int | None")
 
@@ -28,94 +23,6 @@ class SpaceError(TypeError):
 
 class ReplayError(ValueError):
     """A record that does not answer a question of the space, or answers it outside its domain."""
-
-
-@dataclass(frozen=True)
-class Pick:
-    """One of several options."""
-
-    options: tuple[Scalar, ...]
-
-    def __str__(self) -> str:
-        more = f" and {len(self.options) - 12} more" if len(self.options) > 12 else ""
-        return f"one of {', '.join(map(repr, self.options[:12]))}{more}"
-
-    @property
-    def size(self) -> int:
-        """Number of possible answers."""
-        return len(self.options)
-
-    def draw(self, rng: random.Random) -> Scalar:
-        """A uniform answer."""
-        return rng.choice(self.options)
-
-    def values(self) -> Iterator[Scalar]:
-        """All answers in order."""
-        return iter(self.options)
-
-    def __contains__(self, value: object) -> bool:
-        return any(value == option and type(value) is type(option) for option in self.options)
-
-
-@dataclass(frozen=True)
-class Integer:
-    """A whole number from lo to hi in steps; `log`: drawn log-uniformly."""
-
-    lo: int
-    hi: int
-    step: int = 1
-    log: bool = False
-
-    @property
-    def size(self) -> int:
-        """Number of possible answers."""
-        return (self.hi - self.lo) // self.step + 1
-
-    def draw(self, rng: random.Random) -> int:
-        """An answer; with `log`, a log-uniform real number rounded to the nearest step, as in pycls."""
-        if not self.log:
-            return self.lo + self.step * rng.randrange(self.size)
-        value = math.exp(rng.uniform(math.log(self.lo), math.log(self.hi)))
-        return min(
-            self.lo + self.step * round((value - self.lo) / self.step), self.lo + self.step * (self.size - 1)
-        )
-
-    def values(self) -> Iterator[int]:
-        """All answers in order."""
-        return iter(range(self.lo, self.hi + 1, self.step))
-
-    def __contains__(self, value: object) -> bool:
-        return type(value) is int and self.lo <= value <= self.hi and (value - self.lo) % self.step == 0
-
-
-@dataclass(frozen=True)
-class Real:
-    """A real number between lo and hi; `log`: drawn log-uniformly."""
-
-    lo: float
-    hi: float
-    log: bool = False
-
-    @property
-    def size(self) -> None:
-        """Not countable."""
-        return None
-
-    def draw(self, rng: random.Random) -> float:
-        """An answer."""
-        if not self.log:
-            return rng.uniform(self.lo, self.hi)
-        return min(max(math.exp(rng.uniform(math.log(self.lo), math.log(self.hi))), self.lo), self.hi)
-
-    def values(self) -> Iterator[float]:
-        """Raises TypeError: real numbers cannot be listed."""
-        raise TypeError("real numbers cannot be enumerated")
-
-    def __contains__(self, value: object) -> bool:
-        return type(value) in (int, float) and self.lo <= value <= self.hi  # type: ignore[operator]
-
-
-Domain = Pick | Integer | Real
 
 
 class Chooser(Protocol):
@@ -138,6 +45,7 @@ class Recorder:
         record: answers by name, in the order of asking; all that is needed to draw the genome again.
         domains: domains of the questions by name. Choosers that are to notice a domain which moves from
             one draw to the next share it.
+        groups: the groups of questions that were answered together.
 
     Raises:
         SpaceError: from the questions, when the space makes a mistake.
@@ -146,12 +54,32 @@ class Recorder:
     def __init__(self, domains: dict[str, Domain] | None = None) -> None:
         self.record: dict[str, Scalar] = {}
         self.domains: dict[str, Domain] = {} if domains is None else domains
+        self.groups: list[Group] = []
 
     def answer(self, name: str, domain: Domain) -> Scalar:
         """The answer to one question. To be given by subclasses."""
         raise TypeError(f"{type(self).__name__} does not answer")
 
-    def _ask(self, name: str, domain: Domain) -> Scalar:
+    def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        """The answers to a group of questions: each by itself, then made to keep the rule."""
+        return group.mend([self.answer(name, domain) for name in group.names])
+
+    def ask(self, name: str, domain: Domain) -> Scalar:
+        """Asks one question of that domain."""
+        self._admit(name, domain)
+        value = self.record[name] = self.answer(name, domain)
+        return value
+
+    def ask_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        """Asks all questions of a group, which have one domain, at once."""
+        for name in group.names:
+            self._admit(name, domain)
+        values = self.answer_group(group, domain)
+        self.record.update(zip(group.names, values, strict=True))
+        self.groups.append(group)
+        return values
+
+    def _admit(self, name: str, domain: Domain) -> None:
         if name in self.record:
             raise SpaceError(f"question {name!r} is asked twice in one draw: give each question its own name")
         known = self.domains.setdefault(name, domain)
@@ -160,8 +88,6 @@ class Recorder:
                 f"question {name!r} has another domain than before ({domain} instead of {known}): "
                 "a domain may depend on the question's name alone"
             )
-        value = self.record[name] = self.answer(name, domain)
-        return value
 
     def pick(self, name: str, options: Sequence[S]) -> S:
         """See `Chooser`."""
@@ -170,21 +96,21 @@ class Recorder:
         if any(not isinstance(option, Scalar) for option in options):
             raise SpaceError(f"question {name!r}: options must be JSON scalars, not {list(options)!r}")
         domain = Pick(tuple(options))
-        if len({json.dumps(option) for option in options}) < len(options):
+        if len({(type(option), option) for option in options}) < len(options):
             raise SpaceError(f"question {name!r}: an option is listed twice: {list(options)!r}")
-        return self._ask(name, domain)  # type: ignore[return-value]
+        return self.ask(name, domain)  # type: ignore[return-value]
 
     def integer(self, name: str, lo: int, hi: int, step: int = 1, log: bool = False) -> int:
         """See `Chooser`."""
         if hi < lo or step < 1 or (log and lo < 1):
             raise SpaceError(f"question {name!r}: no whole numbers from {lo} to {hi} in steps of {step}")
-        return self._ask(name, Integer(lo, hi, step, log))  # type: ignore[return-value]
+        return self.ask(name, Integer(lo, hi, step, log))  # type: ignore[return-value]
 
     def real(self, name: str, lo: float, hi: float, log: bool = False) -> float:
         """See `Chooser`."""
         if hi < lo or (log and lo <= 0):
             raise SpaceError(f"question {name!r}: no real numbers from {lo} to {hi}")
-        return self._ask(name, Real(lo, hi, log))  # type: ignore[return-value]
+        return self.ask(name, Real(lo, hi, log))  # type: ignore[return-value]
 
 
 class Random(Recorder):
@@ -197,6 +123,24 @@ class Random(Recorder):
     def answer(self, name: str, domain: Domain) -> Scalar:
         """See `Recorder`."""
         return domain.draw(self.rng)
+
+    def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        """Rejects the answers until they keep the rule, which keeps their distribution."""
+        for _ in range(TRIES):
+            values: list[Scalar] = []
+            for _ in group.names:
+                values.append(domain.draw(self.rng))
+                if not group.holds(values):
+                    break
+            else:
+                return values
+        raise SpaceError(
+            f"{TRIES:,} random answers to {', '.join(group.names)} are not {group}: the group is too long"
+        )
+
+
+TRIES = 1_000_000
+"""Random answers after which a group of questions is given up."""
 
 
 class Replay(Recorder):
@@ -227,6 +171,13 @@ class Replay(Recorder):
             raise ReplayError(f"the record has no answer to {name!r}")
         raise ReplayError(f"the recorded answer {self.given[name]!r} to {name!r} is not in {domain}")
 
+    def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        """See `Recorder`; a strict replay refuses a record that does not keep the rule."""
+        values = [self.answer(name, domain) for name in group.names]
+        if self.otherwise is None and not group.holds(values):
+            raise ReplayError(f"the recorded answers {values} to {', '.join(group.names)} are not {group}")
+        return group.mend(values)
+
     def finish(self) -> None:
         """Raises ReplayError when the draw did not ask for every answer of the record."""
         left = [name for name in self.given if name not in self.record]
@@ -247,6 +198,10 @@ class Fixed(Recorder):
             raise ReplayError(f"no answer to {name!r} is given")
         return self.answers[name]
 
+    def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        """See `Recorder`: as they are given."""
+        return [self.answer(name, domain) for name in group.names]
+
 
 class Enumerate:
     """Goes through all answer vectors of a space, depth first, in the order of its questions.
@@ -257,36 +212,43 @@ class Enumerate:
 
     def __iter__(self) -> Iterator[Recorder]:
         """One chooser for each answer vector; the draw must be made before the next is taken."""
-        path: list[tuple[Domain, int]] = []
+        path: list[tuple[Sequence[Scalar], int]] = []
         domains: dict[str, Domain] = {}
         while True:
             walk = _Walk(path, domains)
             yield walk
             del path[walk.depth :]
-            while path and path[-1][1] + 1 >= (path[-1][0].size or 0):
+            while path and path[-1][1] + 1 >= len(path[-1][0]):
                 path.pop()
             if not path:
                 return
-            domain, index = path[-1]
-            path[-1] = (domain, index + 1)
+            values, index = path[-1]
+            path[-1] = (values, index + 1)
 
 
 class _Walk(Recorder):
-    def __init__(self, path: list[tuple[Domain, int]], domains: dict[str, Domain]) -> None:
+    """Answers as a path through the tree of answers says, which it extends by first ones."""
+
+    def __init__(self, path: list[tuple[Sequence[Scalar], int]], domains: dict[str, Domain]) -> None:
         super().__init__(domains)
         self.path = path
         self.depth = 0
 
     def answer(self, name: str, domain: Domain) -> Scalar:
         if self.depth == len(self.path):
-            domain.values()  # raises for real numbers
-            self.path.append((domain, 0))
-        index = self.path[self.depth][1]
+            self.path.append((domain.values(), 0))  # raises for real numbers
+        values, index = self.path[self.depth]
         self.depth += 1
-        if isinstance(domain, Integer):
-            return domain.lo + domain.step * index
-        assert isinstance(domain, Pick)
-        return domain.options[index]
+        return values[index]
+
+    def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        found: list[Scalar] = []
+        for name in group.names:
+            if self.depth == len(self.path):
+                legal = [value for value in domain.values() if group.holds([*found, value])]
+                self.path.append((legal, 0))
+            found.append(self.answer(name, domain))
+        return found
 
 
 __all__ = [
@@ -294,6 +256,7 @@ __all__ = [
     "Domain",
     "Enumerate",
     "Fixed",
+    "Group",
     "Integer",
     "Invalid",
     "Pick",

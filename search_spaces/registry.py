@@ -16,10 +16,12 @@ from typing import Any
 
 from cells.genome import Genome
 from cells.ops import Invalid, Shape
+from cells.sketch import at_most
 from search_spaces.choose import Chooser, ReplayError, Scalar, SpaceError
 
 SpaceFunction = Callable[..., Genome]
 Answers = Mapping[str, Scalar]
+Networks = Callable[..., tuple[int, str] | None]
 
 
 class UnknownSpaceError(LookupError):
@@ -49,6 +51,11 @@ class Space:
         classic: it asks no questions.
         presets: by name; `laptop` and `gpu` are those that a search takes by default.
         points: published settings as answers, by name: what a search may be seeded with.
+        all_live: every node drawn is part of the network (none is dead, none auxiliary), so that a draw may
+            be given up as soon as its running costs leave a window.
+        count: the number of answer vectors, from the space's arguments; for a space that is too large to be
+            gone through and whose answers change which questions are asked.
+        networks: (how many different networks these are, how that is known), from the space's arguments.
     """
 
     name: str
@@ -58,6 +65,9 @@ class Space:
     presets: Mapping[str, Preset] = field(default_factory=dict)
     points: Mapping[str, Answers] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    all_live: bool = False
+    count: Callable[..., int] | None = None
+    networks: Networks | None = None
 
     @property
     def summary(self) -> str:
@@ -76,16 +86,27 @@ class Space:
                 raise SpaceError(f"space {self.name} takes no argument {name!r}")
         return replace(self, arguments={**self.arguments, **arguments})
 
-    def draw(self, chooser: Chooser) -> Genome:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All arguments: those that are bound and the function's defaults."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not p.empty} | dict(self.arguments)
+
+    def draw(self, chooser: Chooser, limits: Mapping[str, float] | None = None) -> Genome:
         """The genome that the chooser's answers lead to.
 
+        Args:
+            limits: by cost; a space that allows it (`all_live`) gives a draw up once it costs more. Others
+                draw it to the end: limits save time, and are no check.
+
         Raises:
-            Invalid: the answers lead to no legal network.
+            Invalid: the answers lead to no legal network, or (`Exceeded`) to one above the limits.
             SpaceError: the space's own code is at fault.
             ReplayError: the chooser has no answer.
         """
         try:
-            genome = self.function(chooser, **self.arguments)
+            with at_most(limits if limits and self.all_live else {}):
+                genome = self.function(chooser, **self.arguments)
         except (Invalid, SpaceError, ReplayError):
             raise
         except (Exception, SystemExit) as error:
@@ -122,10 +143,20 @@ def space(
     aliases: tuple[str, ...] = (),
     presets: Mapping[str, Preset] | None = None,
     points: Mapping[str, Answers] | None = None,
+    all_live: bool = False,
+    count: Callable[..., int] | None = None,
+    networks: Networks | None = None,
+    like: SpaceFunction | None = None,
 ) -> Callable[[SpaceFunction], SpaceFunction]:
-    """Decorator: registers a function `(choose, **arguments) -> Genome` as a search space."""
+    """Decorator: registers a function `(choose, **arguments) -> Genome` as a search space (see `Space`).
+
+    Args:
+        like: the space to which the function hands its `**arguments` on, which are then checked.
+    """
 
     def enter(function: SpaceFunction) -> SpaceFunction:
+        if like is not None:
+            vars(function)["__signature__"] = inspect.signature(like)
         register(
             Space(
                 name or function.__name__,
@@ -133,6 +164,9 @@ def space(
                 aliases=aliases,
                 presets=presets or {},
                 points=points or {},
+                all_live=all_live,
+                count=count,
+                networks=networks,
             )
         )
         return function

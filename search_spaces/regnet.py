@@ -7,12 +7,15 @@ numbers: depth d, initial width w_0, slope w_a, quantisation w_m, bottleneck rat
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 from cells.genome import Genome
 from cells.ops import Invalid, Shape
 from search_spaces.anynet import GROUPS, RATIOS, network
 from search_spaces.choose import Chooser, Scalar
+from search_spaces.reduce import within
 from search_spaces.registry import Preset, space
 
 # d, w_0, w_a, w_m, g of the published networks with b = 1 (pycls model zoo; Y has se = 0.25).
@@ -54,46 +57,61 @@ def stages_of(d: int, w_0: int, w_a: float, w_m: float) -> tuple[list[tuple[int,
     """(width, depth) of each stage by equations 2 to 4, widths rounded to multiples of 8; and the number of
     levels of s_j, which is larger where the line skips a level or rounding makes two levels one width.
     """
+    step = math.log(w_m)
     u = [w_0 + w_a * j for j in range(d)]
-    s = [round(math.log(u_j / w_0) / math.log(w_m)) for u_j in u]
+    s = [round(math.log(u_j / w_0) / step) for u_j in u]
     w = [8 * round(w_0 * w_m**s_j / 8) for s_j in s]
     return [(width, len(list(blocks))) for width, blocks in groupby(w)], s[-1] + 1
 
 
-@space(
-    presets={
-        "laptop": Preset(
-            {"d": (4, 24), "w_0": (8, 64), "w_a": (8, 64), "b": (1,), "g": (8, 16, 32), "stem_width": 16},
-            macs=(3_000_000, 6_000_000),
-            points={"laptop": {"d": 10, "w_0": 16, "w_a": 20, "w_m": 2.5, "b": 1, "g": 8, "se": 0}},
-        ),
-        "gpu": Preset(
-            {
-                "d": (8, 40),
-                "w_0": (8, 128),
-                "w_a": (8, 128),
-                "b": (1,),
-                "g": (8, 16, 32),
-                "se": (0, 0.25),
-                "stem_width": 16,
-                "stem_stride": 1,
-            },
-            macs=(30_000_000, 60_000_000),
-        ),
-        "paper": Preset({"input": (3, 224, 224), "classes": 1000}, macs=(360_000_000, 400_000_000)),
-    },
-    points={f"RegNet{name}": answers(name) for name in PUBLISHED},
-)
+PRESETS = {
+    "laptop": Preset(
+        {"d": (4, 24), "w_0": (8, 64), "w_a": (8, 64), "b": (1,), "g": (8, 16, 32), "stem_width": 16},
+        macs=(3_000_000, 6_000_000),
+        points={"laptop": {"d": 10, "w_0": 16, "w_a": 20, "w_m": 2.5, "b": 1, "g": 8, "se": 0}},
+    ),
+    "gpu": Preset(
+        {
+            "d": (8, 40),
+            "w_0": (8, 128),
+            "w_a": (8, 128),
+            "b": (1,),
+            "g": (8, 16, 32),
+            "se": (0, 0.25),
+            "stem_width": 16,
+            "stem_stride": 1,
+        },
+        macs=(30_000_000, 60_000_000),
+    ),
+    "paper": Preset({"input": (3, 224, 224), "classes": 1000}, macs=(360_000_000, 400_000_000)),
+}
+
+RANGES: dict[str, Any] = {"d": (1, 63), "w_0": (8, 256), "w_a": (8, 256), "w_m": (1.5, 3)}
+"""The paper's (section 3.4)."""
+
+POINTS = {f"RegNet{name}": answers(name) for name in PUBLISHED}
+
+
+def _estimate(
+    *, b: tuple[float, ...], g: tuple[int, ...], se: tuple[float, ...], **ranges: Any
+) -> tuple[int, str] | None:
+    """What the paper counts: 64 values for each of d, w_0, w_a and w_m (table 2), in its ranges."""
+    if any(ranges[name] != limits for name, limits in RANGES.items()):
+        return None
+    return 64**4 * len(b) * len(g) * len(se), "the paper's estimate: 64 values of each of d, w_0, w_a, w_m"
+
+
+@space(presets=PRESETS, points=POINTS, all_live=True, networks=_estimate)
 def regnet(
     choose: Chooser,
     *,
     input: Shape = (3, 32, 32),
     classes: int = 10,
-    d: tuple[int, int] = (1, 63),
-    w_0: tuple[int, int] = (8, 256),
-    w_a: tuple[float, float] = (8, 256),
-    w_m: tuple[float, float] = (1.5, 3),
-    b: tuple[int, ...] = RATIOS,
+    d: tuple[int, int] = RANGES["d"],
+    w_0: tuple[int, int] = RANGES["w_0"],
+    w_a: tuple[float, float] = RANGES["w_a"],
+    w_m: tuple[float, float] = RANGES["w_m"],
+    b: tuple[float, ...] = RATIOS,
     g: tuple[int, ...] = GROUPS,
     se: tuple[float, ...] = (0,),
     stages: int = 4,
@@ -131,3 +149,16 @@ def regnet(
         stem_stride=stem_stride,
         strides=strides,
     )
+
+
+@space(
+    presets={name: replace(preset, points={}) for name, preset in PRESETS.items()},
+    points=POINTS,
+    all_live=True,
+    like=regnet,
+)
+def regnet_c(choose: Chooser, **arguments: Any) -> Genome:
+    """RegNet as section 4 constrains it: b = 1, 12 <= d <= 28, w_m >= 2."""
+    choose = within(choose, ["b"], 1, 1)
+    choose = within(choose, ["d"], 12, 28)
+    return regnet(within(choose, ["w_m"], 2, math.inf), **arguments)

@@ -75,6 +75,11 @@ class Window:
 
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    @property
+    def highest(self) -> dict[str, float]:
+        """The upper limits."""
+        return {name: high for name, (_, high) in self.limits.items()}
+
     def violation(self, costs: Costs) -> tuple[str, float] | None:
         """(reason, relative distance) of the worst violation; None when the network is inside."""
         worst: tuple[str, float] | None = None
@@ -107,10 +112,16 @@ class Problem:
         """The only source of chance for one ask."""
         return random.Random(f"{self.seed}/{trial}/{purpose}")
 
-    def draw(self, trial: int, chooser: Recorder, **fields: Any) -> Proposal:
-        """The proposal that a chooser's answers make, settled when they lead to no legal network."""
+    def draw(
+        self, trial: int, chooser: Recorder, limits: Mapping[str, float] | None = None, **fields: Any
+    ) -> Proposal:
+        """The proposal that a chooser's answers make, settled when they lead to no legal network.
+
+        Args:
+            limits: costs above which a draw may be given up (see `Space.draw`).
+        """
         try:
-            genome = self.space.draw(chooser)
+            genome = self.space.draw(chooser, limits)
         except Invalid as error:
             settled = Settled("invalid", str(error), max(error.violation, 1e-3))
             return Proposal(trial, dict(chooser.record), None, settled=settled, **fields)

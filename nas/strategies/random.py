@@ -11,7 +11,10 @@ DRAWS = 50_000
 
 @strategy("random")
 class RandomSearch:
-    """Independent draws from the space's own distribution, rejected until one is legal and in the window."""
+    """Independent draws from the space's own distribution, rejected until one is legal and in the window.
+
+    A draw is given up as soon as it costs too much, where the space allows that.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -23,7 +26,7 @@ class RandomSearch:
         for number in range(1, DRAWS + 1):
             chooser = Random(generator, self.problem.domains)
             note = {"by": "random", "draws": number}
-            proposal = self.problem.draw(trial, chooser, note=note)
+            proposal = self.problem.draw(trial, chooser, self.problem.window.highest, note=note)
             if proposal.settled is not None:
                 reason = proposal.settled.reason
                 continue

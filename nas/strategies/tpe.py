@@ -7,7 +7,7 @@ from typing import Any
 
 from nas.strategies.base import Problem, Proposal, Row, strategy
 from nas.strategies.random import RandomSearch
-from search_spaces.choose import Domain, Integer, Pick, Recorder, Scalar
+from search_spaces.choose import Domain, Group, Integer, Pick, Recorder, Scalar
 
 
 @strategy("tpe")
@@ -109,3 +109,12 @@ class _Asked(Recorder):
     def answer(self, name: str, domain: Domain) -> Scalar:
         value = self.trial._suggest(name, _distribution(domain))
         return value * _scale(domain) if isinstance(domain, Integer) else value  # type: ignore[no-any-return]
+
+    def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        """See `Recorder`: the study learns what the space was told, not what was made of it."""
+        values = super().answer_group(group, domain)
+        kind = _distribution(domain)
+        for name, value in zip(group.names, values, strict=True):
+            told = kind.to_internal_repr(_encode(domain, value))
+            self.trial.storage.set_trial_param(self.trial._trial_id, name, told, kind)
+        return values

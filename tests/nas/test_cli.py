@@ -157,9 +157,30 @@ def test_spaces_counts_exactly() -> None:
     counted = json.loads(nas("spaces", "anynet", "--count", "--json").stdout)
     assert counted["size"] == 1846757322198614016
     assert json.loads(nas("spaces", "regnet", "--count", "--json").stdout)["size"] is None
+    constrained = json.loads(nas("spaces", "anynet_e", "--count", "--json").stdout)
+    assert (constrained["size"], constrained["networks"]) == (817446539520, 419223477792)
     described = json.loads(nas("spaces", "anynet", "--sample", "50", "--macs", "4M:6M", "--json").stdout)
     assert described["validity"] == 1.0
-    assert 0 <= described["acceptance"] < 1
+    assert 0 < described["acceptance"] < 1
+    assert described["distinct"] == 50
+    assert 4e6 <= described["macs"]["min"] <= described["macs"]["max"] <= 6e6
+    assert sum(described["params"]["histogram"]) == 50
+    assert described["samples"] == 50 + sum(described["skipped"].values())
+    text = nas("spaces", "anynet_e", "--preset", "small", "--sample", "20").stdout
+    assert "increasing: stage1.w, stage2.w, stage3.w, stage4.w" in text
+    assert "different ones (different d and (w, v, g) of four stages)" in " ".join(text.split())
+
+
+def test_show_reads_pycls_configurations(tmp_path: Path) -> None:
+    model = "MODEL:\n  TYPE: regnet\n  NUM_CLASSES: 1000\n"
+    file = tmp_path / "net.yaml"
+    file.write_text(model + "REGNET:\n  DEPTH: 22\n  W0: 24\n  WA: 24.48\n  WM: 2.54\n  GROUP_W: 16\n")
+    assert json.loads(nas("show", str(file), "--json").stdout)["params"] == 5157512
+    small = json.loads(nas("show", str(file), "--input", "3x64x64", "--json").stdout)
+    assert small["input"] == [3, 64, 64]
+    refused = nas("show", str(file), "--classes", "10")
+    assert refused.returncode == 2
+    assert "--classes" in refused.stderr
 
 
 ALONE = """

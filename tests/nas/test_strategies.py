@@ -1,5 +1,6 @@
 """Every registered strategy keeps the protocol; registering one is enough to be tested."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -51,8 +52,8 @@ def tiny(choose: Chooser) -> Genome:
 TOY, TINY = Space("toy", widths), Space("tiny", tiny)
 
 
-def laptop() -> Problem:
-    space = SPACES["regnet"]
+def laptop(name: str = "regnet") -> Problem:
+    space = SPACES[name]
     preset = space.presets["laptop"]
     assert preset.macs is not None
     return Problem(space.bind(**preset.arguments), 0, Window({"macs": preset.macs}))
@@ -61,6 +62,7 @@ def laptop() -> Problem:
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     "toy": lambda: Problem(TOY, 0, Window({"params": (200, 20_000)})),
     "regnet": laptop,
+    "anynet_e": lambda: laptop("anynet_e"),
 }
 
 
@@ -111,6 +113,39 @@ def _replay(proposal: Proposal, problem: Problem) -> Any:
     from search_spaces import Replay
 
     return Replay(proposal.choices, domains=problem.domains)
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_constraints_on_groups_hold_and_replay(name: str) -> None:
+    problem = laptop("anynet_e")
+    for proposal, _ in go_on(whole(name, problem), [], 40):
+        for letter in "dw":
+            group = [proposal.choices[f"stage{i}.{letter}"] for i in range(1, 5)]
+            assert group == sorted(group)  # type: ignore[type-var]
+        assert proposal.genome is not None
+        again = _replay(proposal, problem)
+        assert problem.space.draw(again).key == proposal.genome.key
+        again.finish()
+
+
+def test_tpe_learns_of_answers_as_they_were_sorted() -> None:
+    strategy = make("tpe", laptop("anynet_e"))
+    told = go_on(strategy, [], 30)
+    studied = strategy.study.trials  # type: ignore[attr-defined]
+    for (proposal, _), trial in zip(told, studied, strict=True):
+        assert trial.params["stage2.d"] == proposal.choices["stage2.d"]
+        assert 8 * trial.params["stage3.w"] == proposal.choices["stage3.w"]
+
+
+@pytest.mark.parametrize("name", ["regnet", "anynet_e"])
+def test_draws_given_up_early_leave_the_others_as_they_are(name: str) -> None:
+    problem = laptop(name)
+    late = dataclasses.replace(problem, space=dataclasses.replace(problem.space, all_live=False))
+    for trial in range(10):
+        first, second = make("random", problem).ask(trial), make("random", late).ask(trial)
+        assert isinstance(first, Proposal)
+        assert isinstance(second, Proposal)
+        assert (first.choices, first.note) == (second.choices, second.note)
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))

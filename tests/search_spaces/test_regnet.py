@@ -4,14 +4,16 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 
 from cells.infer import infer
 from cells.ops import Conv, Invalid, Linear
+from nas.build import build
 from nas.show import warnings
-from search_spaces import SPACES, Fixed, Random, find
-from search_spaces.anynet import compatible, downsampling
-from search_spaces.census import sample, size
+from search_spaces import SPACES, Fixed, Random, SpaceError, find
+from search_spaces.anynet import BLOCKS
 from search_spaces.regnet import PUBLISHED, answers, stages_of
+from search_spaces.stages import compatible, downsampling
 
 
 def rows(shared: Path) -> list[dict[str, str]]:
@@ -94,9 +96,54 @@ def test_distinct_triples_after_adjustment() -> None:
     assert len(triples) == 1496
 
 
-def test_size_of_anynet_is_the_papers() -> None:
-    space = SPACES["anynet"]
-    assert size(space, sample(space, 20))[0] == (16 * 128 * 3 * 6) ** 4
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ((64, 0.25, 16), (64, 256, 16)),
+        ((40, 0.25, 24), (42, 168, 24)),  # v rounded to a multiple of lcm(24, 4), so w need not be one of 8
+        ((24, 0.5, 3), (24, 48, 3)),
+    ],
+)
+def test_compatible_widths_of_inverted_bottlenecks(
+    given: tuple[int, float, int], made: tuple[int, int, int]
+) -> None:
+    assert compatible(*given) == made
+
+
+BLOCK_PARAMS = {
+    # A block of 16 channels behind a stem of 16, by hand: convolutions, batch norms, gate.
+    "X": (16 * 8 * 2 + 9 * 8 * 4) + 2 * (8 + 8 + 16),
+    "Y": (16 * 8 * 2 + 9 * 8 * 4) + 2 * (8 + 8 + 16) + (8 * 4 + 4) + (4 * 8 + 8),
+    "R": (16 * 8 * 2 + 9 * 8 * 8) + 2 * (8 + 8 + 16),
+    "V": 9 * 16 * 16 + 2 * 16,
+    "VR": 9 * 16 * 16 + 2 * 16,
+    "vanilla": 2 * (9 * 16 * 16 + 2 * 16),
+    "res_basic": 2 * (9 * 16 * 16 + 2 * 16),
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_block_kinds(block: str) -> None:
+    """Two networks that differ in one block more of the first stage."""
+    space = SPACES["anynet"].bind(block=block, stem_width=16)
+    found = []
+    for depth in (1, 2):
+        letters = {"d": 1, "w": 16, "b": 2, "g": 4}
+        settings = {f"stage{i}.{letter}": v for i in range(1, 5) for letter, v in letters.items()}
+        chooser = Fixed(**settings | {"stage1.d": depth})
+        genome = space.draw(chooser)
+        found.append(infer(genome))
+        asked = {name.partition(".")[2] for name in chooser.record}
+        assert asked == {"X": set("dwbg"), "Y": set("dwbg"), "R": set("dwb")}.get(block, set("dw"))
+        residual = any(node.op.name == "add" for node in genome.nodes)
+        assert residual == (block not in ("V", "vanilla"))
+    assert found[1].params - found[0].params == BLOCK_PARAMS[block]
+    assert build(genome)(torch.randn(1, 3, 32, 32)).shape == (1, 10)
+
+
+def test_an_unknown_block_is_named() -> None:
+    with pytest.raises(SpaceError, match="no block is called 'Q'"):
+        SPACES["anynet_e"].bind(block="Q").draw(Random(0))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Every registered space keeps the contract; registering one is enough to be tested."""
 
+import contextlib
 import dataclasses
 import inspect
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from cells.genome import Genome
+from cells.genome import Genome, live
 from cells.infer import infer
 from cells.ops import Invalid
 from nas.build import build
 from search_spaces import (
     SPACES,
+    Chooser,
     Enumerate,
     Fixed,
     Random,
@@ -24,6 +26,7 @@ from search_spaces import (
     names,
 )
 from search_spaces.census import sample, size
+from search_spaces.choose import Domain, Group, Pick, Real, Recorder, Scalar
 from search_spaces.registry import classic, register
 
 SEARCHABLE = names(classic=False)
@@ -109,7 +112,7 @@ def test_classics_ask_nothing(name: str) -> None:
     space = SPACES[name]
     genome = space.draw(Fixed())
     assert genome.key == space.draw(Random(1)).key
-    assert size(space, sample(space, 1))[0] == 1
+    assert size(space, sample(space, 1)).vectors == 1
 
 
 def test_names_aliases_and_suggestions() -> None:
@@ -156,7 +159,9 @@ def test_a_users_own_file(tmp_path: Path) -> None:
     space = find(f"{file}:good")
     census = sample(space, 50)
     assert census.valid == 50
-    assert size(space, census) == (2 + 4 + 8 + 16, "enumeration")
+    counted = size(space, census)
+    assert (counted.vectors, counted.how) == (2 + 4 + 8 + 16, "enumeration")
+    assert counted.networks == 30
     with pytest.raises(SpaceError, match=r"raised KeyError: 'missing' \(mine.py, line 15, in raises\)"):
         find(f"{file}:raises").draw(Random(0))
     with pytest.raises(SpaceError, match="returned NoneType"):
@@ -178,9 +183,63 @@ def test_spaces_are_values() -> None:
     assert dataclasses.replace(bound, arguments={}) == SPACES["regnet"]
 
 
-def test_enumerate_agrees_with_the_count_of_shrunken_ranges() -> None:
-    space = SPACES["anynet"].bind(d=(1, 1), w=(8, 16), b=(1,), g=(1, 8))
-    census = sample(space, 20)
-    count, how = size(space, census)
-    assert (count, how) == (2**8, "product over questions")
-    assert sum(1 for chooser in Enumerate() if space.draw(chooser)) == count
+class Shrunk(Recorder):
+    """Hands a space's questions on with two answers each for the first five, and one for the others."""
+
+    def __init__(self, inner: Chooser, known: dict[str, int]) -> None:
+        super().__init__()
+        assert isinstance(inner, Recorder)
+        self.inner = inner
+        self.known = known
+
+    def _shrink(self, name: str, domain: Domain) -> Domain:
+        options = 2 if self.known.setdefault(name, len(self.known)) < 5 else 1
+        values = (domain.lo, domain.hi) if isinstance(domain, Real) else domain.values()
+        return Pick(tuple(values[:options]))
+
+    def answer(self, name: str, domain: Domain) -> Scalar:
+        return self.inner.ask(name, self._shrink(name, domain))
+
+    def ask_group(self, group: Group, domain: Domain) -> list[Scalar]:
+        return self.inner.ask_group(group, self._shrink(group.names[0], domain))
+
+
+@pytest.mark.parametrize("name", SEARCHABLE)
+def test_enumerate_agrees_with_the_size_of_shrunken_domains(name: str) -> None:
+    space, known = small(name), dict[str, int]()
+    asked = next(c.record for c in map(Random, range(200)) if _draws(space, c))
+    known.update({question: place for place, question in enumerate(asked)})
+    less = dataclasses.replace(
+        space,
+        function=lambda choose, **arguments: space.function(Shrunk(choose, known), **arguments),
+        count=None,
+        networks=None,
+    )
+    counted = size(less, sample(less, 100))
+    vectors = [None for chooser in Enumerate() if _draws(less, chooser) is not None]
+    assert counted.vectors == len(vectors)
+
+
+def _draws(space: Space, chooser: Chooser) -> bool:
+    try:
+        space.draw(chooser)
+    except Invalid:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", [name for name in SEARCHABLE if SPACES[name].count])
+def test_a_spaces_own_count_agrees_with_enumerate_in_its_tiny_preset(name: str) -> None:
+    space = SPACES[name].bind(**SPACES[name].presets["tiny"].arguments)
+    assert space.count is not None
+    assert space.count(**space.settings) == sum(1 for c in Enumerate() if _draws(space, c) in (True, False))
+
+
+@pytest.mark.parametrize("name", [name for name in SEARCHABLE if SPACES[name].all_live])
+def test_a_space_that_may_be_given_up_early_draws_nothing_dead(name: str) -> None:
+    space = small(name)
+    for seed in range(100):
+        with contextlib.suppress(Invalid):
+            genome = space.draw(Random(seed))
+            assert all(live(genome))
+            assert not genome.aux

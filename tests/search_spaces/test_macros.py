@@ -88,14 +88,15 @@ def test_mnasnet_holds_mobilenetv2_but_for_its_non_linearity() -> None:
 
 def test_mnasnet_has_432_choices_per_block() -> None:
     space = SPACES["mnasnet"]
-    assert size(space, sample(space, 20))[0] == 432**7
+    assert size(space, sample(space, 20)).vectors == 432**7
     one = space.bind(blocks=1)
     assert sum(1 for chooser in Enumerate() if one.draw(chooser)) == 432
 
 
 def test_ofa_counts_kernels_and_expansions_of_each_layer() -> None:
     space = SPACES["mobilenetv3"].bind(units=1, k=(3, 5), t=(3, 6), d=(1, 2), resolution=(32,))
-    assert size(space, sample(space, 50)) == (4 + 4**2, "enumeration")
+    counted = size(space, sample(space, 50))
+    assert (counted.vectors, counted.how) == (4 + 4**2, "enumeration")
 
 
 def test_ofa_at_a_lower_resolution_costs_less() -> None:
@@ -110,7 +111,7 @@ def test_ofa_at_a_lower_resolution_costs_less() -> None:
 def test_the_lectures_grammar_is_counted() -> None:
     space = SPACES["convnet"].bind(m=(1, 1), n=(1, 5), w=(8, 8), fc=(16, 16))
     # norm, kernel, N, pool; K
-    assert size(space, sample(space, 100))[0] == 2 * 2 * 5 * 2 * 3
+    assert size(space, sample(space, 100)).vectors == 2 * 2 * 5 * 2 * 3
 
 
 @pytest.mark.parametrize("residual", [False, True])

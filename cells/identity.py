@@ -12,7 +12,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
-from cells.ops import Concat, Op
+from cells.ops import Add, Concat, Op
+from cells.ops.base import Channels
 
 if TYPE_CHECKING:
     from cells.genome import Genome
@@ -36,7 +37,7 @@ def key(
         aliases: identity, dropout of 0 and sums or concatenations of one input are nothing.
         flatten: (a + b) + c is a + b + c.
         order: a + b is b + a; so is concat(a, b) where everything after it up to the next dense layer
-            keeps channels apart.
+            keeps channels apart, or adds what dense layers made, whose filters can follow.
         merge: equal parameter-free nodes with equal inputs are one.
 
     Raises:
@@ -123,12 +124,27 @@ def _order_free(genome: Genome, entries: list[_Entry], output: int) -> set[int]:
     concats = {index for index, entry in enumerate(entries) if isinstance(entry.op, Concat)}
     if not concats:
         return concats
+    roles: list[Channels] = ["order"] * len(entries)
+    users = [0] * len(entries)
+    for index, entry in enumerate(entries[1:], start=1):
+        shapes = (genome.facts[i].shape for i in genome.nodes[entry.node].inputs)
+        roles[index] = entry.op.channels(*shapes)
+        for source in entry.inputs:
+            users[source] += 1
+
+    def movable(index: int) -> bool:
+        """Whether nothing but a dense layer, whose filters have no order, settles the order of channels."""
+        while users[index] == 1 and roles[index] == "keep":
+            (index,) = entries[index].inputs
+        return users[index] == 1 and roles[index] == "mix"
+
     blind = [True] * len(entries)  # no user tells the order of channels
     blind[output] = False
     for index in range(len(entries) - 1, 0, -1):
-        op, _, inputs, node = entries[index]
-        role = op.channels(*(genome.facts[i].shape for i in genome.nodes[node].inputs))
-        if not (role == "mix" or (role == "keep" and blind[index])):
-            for source in inputs:
+        op, _, inputs, _ = entries[index]
+        for source in inputs:
+            others = isinstance(op, Add) and all(movable(i) for i in inputs if i != source)
+            kept = roles[index] == "keep" or (others and inputs.count(source) == 1)
+            if not (roles[index] == "mix" or (kept and blind[index])):
                 blind[source] = False
     return {index for index in concats if blind[index]}

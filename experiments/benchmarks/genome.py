@@ -42,10 +42,10 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
             except Invalid:
                 continue
             spans.append(time.perf_counter() - begin)
-            if costs.params < 20_000_000:
+            if costs.params < 20_000_000 and len(genomes) < 10:
                 genomes.append(genome)
         built: list[float] = []
-        for genome in genomes[:10]:
+        for genome in genomes:
             begin = time.perf_counter()
             module = build(genome).eval()
             with torch.inference_mode():

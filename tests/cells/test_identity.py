@@ -97,6 +97,23 @@ def test_equal_networks_have_one_key(one: Body, other: Body) -> None:
     assert net(one).key == net(other).key
 
 
+def added_to(other: Op, *arms: Op) -> Body:
+    """A concatenation of the arms, added to another op on the input."""
+
+    def body(s: Sketch, x: Value) -> Value:
+        joined = merge(Concat(), *arms)(s, x)
+        return s.add("sum", Add(), joined, s.add("other", other, x))
+
+    return body
+
+
+def test_concat_added_to_a_projection_has_no_order() -> None:
+    arms = (Conv(8, 3), Conv(8, 5))
+    assert net(added_to(Conv(16, 1), *arms)).key == net(added_to(Conv(16, 1), *arms[::-1])).key
+    # Filters of one kernel cannot follow where the other summand keeps the input's channels.
+    assert net(added_to(RELU, *arms), 16).key != net(added_to(RELU, *arms[::-1]), 16).key
+
+
 def grouped_after(*arms: Op) -> Body:
     return lambda s, x: s.chain(merge(Concat(), *arms)(s, x), mix=Conv(32, 3, groups=2))
 

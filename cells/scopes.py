@@ -181,7 +181,8 @@ class Structure:
         return inner
 
     def _is_chain(self, scope: Scope, pieces: list[Piece]) -> bool:
-        if len(pieces) != len(scope.children) or list(scope.children) != [str(i) for i in range(len(pieces))]:
+        numbers = [int(name) for name in scope.children]
+        if len(pieces) != len(numbers) or numbers != sorted(numbers):
             return False
         for piece in pieces:
             if len(piece.reads) != 1 or len(piece.writes) != 1:
@@ -217,12 +218,14 @@ class Structure:
             which = made.scopes.index(child)
             holes: list[Hole] = [(role, values[which]) for _, role, values in made.params]
             return Part(name, block=made, holes=[*_class_hole(name, made), *holes])
-        inner = [self.part(n, c) for n, c in child.children.items()]
-        if any(part is None for part in inner) or list(child.children) != [str(i) for i in range(len(inner))]:
-            raise Invalid(f"{child.path}: a numbered list must hold modules 0, 1, 2 … without a gap")
+        found = {int(n): self.part(n, c) for n, c in child.children.items()}
+        if list(found) != sorted(found) or None in found.values():
+            raise Invalid(f"{child.path}: a numbered list must hold modules, in the order of their numbers")
+        # A place that a space left empty keeps its number, so that the paths behind it stay.
+        places = [found.get(i) or Part(str(i), call=Call("nn.Identity")) for i in range(max(found) + 1)]
         pieces = self._pieces(name, child)
         chain = len(pieces) == 1 and isinstance(pieces[0].what, list)
-        return Part(name, parts=[part for part in inner if part is not None], sequential=chain)
+        return Part(name, parts=places, sequential=chain)
 
     def parts(self, scope: Scope) -> list[Part]:
         """The constructor entries of a block."""

@@ -195,7 +195,9 @@ def header(plan: Plan) -> list[str]:
         if plan.confirm
         else f"budget    {', '.join(budget)}"
     )
-    seeds = ", ".join(plan.points) or "none"
+    named = list(plan.points)
+    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
+    seeds = (", ".join(named[:8]) or "none") + more
     lines.append(f"seeds     {seeds}" + left_out(plan))
     lines.append(f"run       {plan.run}")
     return lines

@@ -187,6 +187,22 @@ def test_tracebacks_show_generated_lines() -> None:
     assert any("self.conv(x)" in (f.line or "") for f in traceback.extract_tb(caught.value.__traceback__))
 
 
+@pytest.mark.parametrize("left_out", [{0}, {1, 2}, {3}])
+def test_places_left_empty_keep_their_numbers(left_out: set[int]) -> None:
+    s = Sketch((8, 8, 8), "Gaps")
+    x = s.input
+    for i in range(4):
+        if i not in left_out:
+            x = bottleneck(s, x, f"blocks.{i}", 8, w_b=8, g=4)
+    genome = s.genome(tail(s, x))
+    module = build(genome).eval()
+    x = torch.randn(2, 8, 8, 8)
+    values = interpret(genome, module, x)
+    assert torch.equal(module(x), values)
+    names = {name.split(".")[1] for name in module.state_dict() if name.startswith("blocks")}
+    assert names == {str(i) for i in range(4) if i not in left_out}
+
+
 def test_blocks_must_be_contiguous() -> None:
     s = Sketch((3, 8, 8))
     with s.block("one", "One"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cells.emit import emit
 from cells.genome import Genome, live
 from cells.infer import infer
 from cells.ops import Invalid
@@ -64,22 +65,24 @@ def test_draws_are_legal_repeatable_and_replayable(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEARCHABLE)
-def test_a_draw_builds_and_trains_a_step(name: str) -> None:
+def test_draws_are_written_as_source_and_train_a_step(name: str) -> None:
     space = small(name)
-    seed = 0
-    while True:
+    written = trained = seed = 0
+    while written < 12 or not trained:
+        seed += 1
         try:
             genome = space.draw(Random(seed))
         except Invalid:
-            seed += 1
             continue
-        if infer(genome).macs < 20_000_000:
-            break
-        seed += 1
-    module = build(genome)
-    loss = torch.nn.functional.cross_entropy(module(torch.randn(2, 3, 32, 32)), torch.tensor([1, 2]))
-    loss.backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in module.parameters())
+        compile(emit(genome), name, "exec")
+        written += 1
+        if trained == 2 or infer(genome).macs > 20_000_000:
+            continue
+        trained += 1
+        module = build(genome)
+        loss = torch.nn.functional.cross_entropy(module(torch.randn(2, 3, 32, 32)), torch.tensor([1, 2]))
+        loss.backward()
+        assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in module.parameters())
 
 
 @pytest.mark.parametrize("name", SEARCHABLE)

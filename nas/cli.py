@@ -66,7 +66,7 @@ def _user_errors() -> tuple[type[BaseException], ...]:
         ("nas.options", ("UsageError",)),
         ("nas.store", ("StoreError",)),
         ("nas.build", ("WeightsError",)),
-        ("nas.data", ("DataError",)),
+        ("nas.sources", ("DataError",)),
         ("nas.strategies.base", ("UnknownStrategyError",)),
         ("nas.targets", ("TargetError",)),
     ):

@@ -18,7 +18,7 @@ from nas.strategies import Wait
 if TYPE_CHECKING:
     import torch
 
-    from nas.data import Images
+    from nas.sources import Images
     from nas.trial import Job, Outcome
 
 

@@ -24,9 +24,9 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
         KeyboardInterrupt: the user stopped it; all rows so far are on the disk.
         UsageError: the run directory belongs to another search, or to a running one.
     """
-    from nas import data
+    from nas import sources
 
-    images = plan.images or data.load(plan.place, "train", reporter.loading)
+    images = plan.images or sources.load(plan.place, "train", reporter.loading)
     plan.run.mkdir(parents=True, exist_ok=True)
     with _alone(plan.run):
         _same_run(plan)

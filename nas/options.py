@@ -26,7 +26,7 @@ from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, Spa
 from search_spaces.choose import Domain, Scalar
 
 if TYPE_CHECKING:
-    from nas.data import Images, Progress
+    from nas.sources import Images, Progress
 
 LIMITED = ("macs", "params", "activations")
 """Costs that may have a window."""
@@ -136,7 +136,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     """Settles the options. Raises `UsageError`, `DataError` or `SpaceError`, which name the cause."""
     import torch
 
-    from nas import data
+    from nas import sources
 
     load_plugins()
     _check(options)
@@ -150,18 +150,18 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
     if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
         raise UsageError(f"--gpus-per-trial {options.gpus_per_trial:g}: this machine has {gpus} CUDA devices")
-    report = progress or data.silent
-    place = data.locate(options.dataset, options.data_dir, report)
+    report = progress or sources.silent
+    place = sources.locate(options.dataset, options.data_dir, report)
     images = None
     shape, classes = (3, 32, 32), 10
     built_in = options.dataset in ("auto", "cifar10", "digits")
     if not built_in:
-        images = data.load(place, "train", report)
+        images = sources.load(place, "train", report)
         shape, classes = images.shape, len(images.classes)
     preset_name, preset = _preset(space, options.preset, gpus > 0)
     space = _bind(space, preset, shape, classes)
     _try_out(space, options.space, shape, classes)
-    count = len(images.labels) if images else data.count(place)
+    count = len(images.labels) if images else sources.count(place)
     recipe = _recipe(options, place[0], count, gpus > 0)
     window = Window(
         {

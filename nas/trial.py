@@ -19,9 +19,10 @@ from safetensors.torch import save
 from cells.genome import Genome
 from cells.ops import Invalid
 from nas import build, measure
-from nas.data import Images, Split, split
+from nas.data import Split, split
 from nas.fit import Epoch, TrainingFailedError, fit, initialise
 from nas.recipe import Recipe
+from nas.sources import Images
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from nas import data
-from nas.data import DataError
+from nas import data, sources
 from nas.recipe import Recipe
+from nas.sources import DataError
 
 RNG = np.random.default_rng(0)
 
@@ -45,13 +45,13 @@ def test_hugging_face_layout(tmp_path: Path, folder: str) -> None:
     home.mkdir(exist_ok=True)
     arrays = parquet(home / "train-0.parquet", 20)
     parquet(home / "test.parquet", 10, "img")
-    place = data.locate("auto", str(tmp_path))
-    images = data.load(place, "train")
+    place = sources.locate("auto", str(tmp_path))
+    images = sources.load(place, "train")
     assert images.name == "cifar10"
     assert images.classes[3] == "cat"
     assert np.array_equal(images.pixels[7], arrays[7].transpose(2, 0, 1))
-    assert len(data.load(place, "test").labels) == 10
-    assert data.count(place) == 20
+    assert len(sources.load(place, "test").labels) == 10
+    assert sources.count(place) == 20
 
 
 def batch(count: int) -> tuple[bytes, np.ndarray[Any, Any], list[int]]:
@@ -75,12 +75,12 @@ def test_official_binary_archive_and_folder(tmp_path: Path) -> None:
     files = {f"cifar-10-batches-bin/data_batch_{i}.bin": b for i, (b, _, _) in parts.items()}
     files["cifar-10-batches-bin/test_batch.bin"] = batch(4)[0]
     archive(tmp_path / "cifar-10-binary.tar.gz", files)
-    images = data.load(data.locate("cifar10", str(tmp_path)), "train")
+    images = sources.load(sources.locate("cifar10", str(tmp_path)), "train")
     assert images.labels.tolist() == [n for _, _, labels in parts.values() for n in labels]
     assert np.array_equal(images.pixels[5:10], parts[2][1].reshape(-1, 3, 32, 32))
     with tarfile.open(tmp_path / "cifar-10-binary.tar.gz") as tar:
         tar.extractall(tmp_path / "out", filter="data")
-    again = data.load(data.locate("cifar10", str(tmp_path / "out")), "train")
+    again = sources.load(sources.locate("cifar10", str(tmp_path / "out")), "train")
     assert np.array_equal(again.pixels, images.pixels)
 
 
@@ -89,7 +89,7 @@ def test_official_python_archive(tmp_path: Path) -> None:
     content = pickle.dumps({b"data": pixels, b"labels": labels}, protocol=2)
     files = {f"cifar-10-batches-py/{n}": content for n in ("data_batch_1", "test_batch")}
     archive(tmp_path / "cifar-10-python.tar.gz", files)
-    images = data.load(data.locate("cifar10", str(tmp_path)), "train")
+    images = sources.load(sources.locate("cifar10", str(tmp_path)), "train")
     assert np.array_equal(images.pixels, pixels.reshape(-1, 3, 32, 32))
     assert images.labels.tolist() == labels
 
@@ -105,7 +105,7 @@ def test_pickles_that_call_anything_are_refused(tmp_path: Path) -> None:
     for name in ("data_batch_1", "test_batch"):
         (folder / name).write_bytes(pickle.dumps({b"data": Evil()}))
     with pytest.raises(DataError, match=r"builtins\.exec: refused"):
-        data.load(data.locate("cifar10", str(tmp_path)), "train")
+        sources.load(sources.locate("cifar10", str(tmp_path)), "train")
 
 
 def test_folder_of_class_folders(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_folder_of_class_folders(tmp_path: Path) -> None:
         (tmp_path / label).mkdir()
         for i in range(10):
             Image.fromarray(picture(16 if i else 12)).save(tmp_path / label / f"{i}.png")
-    place = data.locate(str(tmp_path), None)
-    train, test = data.load(place, "train"), data.load(place, "test")
+    place = sources.locate(str(tmp_path), None)
+    train, test = sources.load(place, "train"), sources.load(place, "test")
     assert train.classes == ("cat", "dog")
     assert (len(train.labels), len(test.labels)) == (16, 4)
     assert train.shape == (3, 12, 12)
@@ -123,65 +123,67 @@ def test_folder_of_class_folders(tmp_path: Path) -> None:
 def test_any_parquet(tmp_path: Path) -> None:
     table = pa.table({"image": [png(picture(8)) for _ in range(10)], "label": list("abababcacb")})
     pq.write_table(table, tmp_path / "mine.parquet")
-    images = data.load(data.locate(str(tmp_path / "mine.parquet"), None), "train")
+    images = sources.load(sources.locate(str(tmp_path / "mine.parquet"), None), "train")
     assert images.classes == ("a", "b", "c")
     assert images.shape == (3, 8, 8)
 
 
 def test_digits() -> None:
-    images = data.load(data.locate("digits", None), "train")
+    images = sources.load(sources.locate("digits", None), "train")
     assert images.pixels.shape == (1438, 3, 32, 32)
     assert images.pixels.max() == 255
-    assert len(data.load(("digits", None), "test").labels) == 359
+    assert len(sources.load(("digits", None), "test").labels) == 359
 
 
 def test_what_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match=r"--data-dir: .* is not a directory"):
-        data.locate("auto", str(tmp_path / "absent"))
+        sources.locate("auto", str(tmp_path / "absent"))
     with pytest.raises(DataError, match="no CIFAR-10 in"):
-        data.locate("cifar10", str(tmp_path))
+        sources.locate("cifar10", str(tmp_path))
     with pytest.raises(DataError, match="neither auto"):
-        data.locate("imagenet", None)
+        sources.locate("imagenet", None)
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
     (tmp_path / "test.parquet").write_bytes(b"")
     with pytest.raises(DataError, match="cannot read"):
-        data.load(data.locate("cifar10", str(tmp_path)), "train")
+        sources.load(sources.locate("cifar10", str(tmp_path)), "train")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "train.parquet")
     with pytest.raises(DataError, match="needs columns img"):
-        data.load(data.locate("cifar10", str(tmp_path)), "train")
+        sources.load(sources.locate("cifar10", str(tmp_path)), "train")
     monkeypatch.setenv("NAS_DATA_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=r"\$NAS_DATA_DIR"):
-        data.locate("auto", None)
+        sources.locate("auto", None)
 
 
 def test_auto_falls_back_to_digits_when_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NAS_DATA_DIR", raising=False)
-    monkeypatch.setattr(data, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(sources, "cache_dir", lambda: tmp_path)
 
     def offline(*_: object, **__: object) -> None:
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setattr("urllib.request.OpenerDirector.open", offline)
-    assert data.locate("auto", None) == ("digits", None)
+    assert sources.locate("auto", None) == ("digits", None)
     with pytest.raises(DataError, match=r"cannot be downloaded .*no route.*--data-dir"):
-        data.locate("cifar10", None)
+        sources.locate("cifar10", None)
 
 
 def test_download_checks_what_came(tmp_path: Path) -> None:
     source = archive(tmp_path / "source.tar.gz", {"cifar-10-batches-bin/test_batch.bin": batch(2)[0]})
     seen: list[int] = []
     md5 = hashlib.md5(source.read_bytes()).hexdigest()
-    got = data.download(tmp_path / "cache", lambda what, done, total: seen.append(done), source.as_uri(), md5)
+    got = sources.download(
+        tmp_path / "cache", lambda what, done, total: seen.append(done), source.as_uri(), md5
+    )
     assert got.read_bytes() == source.read_bytes()
     assert seen[-1] == source.stat().st_size
     got.unlink()
     with pytest.raises(DataError, match=r"checksum .* not used"):
-        data.download(tmp_path / "cache", url=source.as_uri(), md5="0" * 32)
+        sources.download(tmp_path / "cache", url=source.as_uri(), md5="0" * 32)
     assert not list((tmp_path / "cache").iterdir())
 
 
 def test_split_is_fixed_and_disjoint() -> None:
-    images = data.load(("digits", None), "train")
+    images = sources.load(("digits", None), "train")
     recipe = Recipe(val_images=288, train_images=500)
     one = data.split(images, recipe, torch.device("cpu"))
     other = data.split(images, Recipe(val_images=288), torch.device("cpu"))

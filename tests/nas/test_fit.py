@@ -17,8 +17,9 @@ from cells.residual import bottleneck
 from cells.sketch import Sketch
 from nas import fit, measure
 from nas.build import build
-from nas.data import Images, split
+from nas.data import split
 from nas.recipe import Recipe, brief, confirming
+from nas.sources import Images
 from nas.trial import Job, Outcome, Worker
 
 RECIPE = Recipe(val_images=40, epochs=2, batch=20, lr=0.1, crop=1)

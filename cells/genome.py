@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from cells import identity
 from cells.ops import OPS, Facts, Input, Invalid, Op, Shape, facts
+from cells.ops.base import image_facts
 
 FORMAT = 1
 """Version of the JSON form."""
@@ -63,7 +64,7 @@ class Genome:
     @cached_property
     def facts(self) -> tuple[Facts, ...]:
         """What follows for each node, in order. Raises `Invalid` naming the node that does not fit."""
-        found = [Facts(self.input, 0, 0, 0, repr(("input", self.input)).encode())]
+        found = [image_facts(self.input)]
         for op, inputs, path in self.nodes[1:]:
             try:
                 found.append(facts(op, tuple([found[i].shape for i in inputs])))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cells.genome import Genome, Node, check_kind, check_path
 from cells.ops import Facts, Input, Invalid, Op, Shape, facts
+from cells.ops.base import image_facts
 
 
 class Value(NamedTuple):
@@ -53,9 +54,8 @@ class Sketch:
         if len(input) != 3 or min(input) < 1:
             raise Invalid(f"input must be (channels, height, width), not {input}")
         self.input = Value(0, input)
-        self._shape = input
         self._nodes = [Node(Input(), (), "input")]
-        self._facts = [Facts(input, 0, 0, 0, repr(("input", input)).encode())]
+        self._facts = [image_facts(input)]
         self._paths = {"input"}
         self._scopes: set[str] = set()
         self._prefix = ""

@@ -23,7 +23,7 @@ from nas.options import Plan, UsageError
 from nas.recipe import Recipe
 from nas.results import by, describe, ranking
 from nas.store import ASKS, TRIALS, Stream, write_atomically
-from nas.strategies import Constrain, Dedup, Exhausted, Proposal, Seeded, Settled, Wait, make
+from nas.strategies import Exhausted, Proposal, Settled, Wait
 from search_spaces import Replay, ReplayError
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class Search:
         self.resumed = len(self.rows)
         self.ended = ""
         self.problem = plan.problem()
-        inner = Seeded(make(plan.strategy, self.problem), self.problem, plan.points)
-        self.strategy = Dedup(Constrain(inner, self.problem))
+        self.strategy = plan.searcher(self.problem)
         self.told = 0
         self.trial = 0
         self.running: dict[str, tuple[Proposal, str, int]] = {}  # task -> proposal, stage, seed

@@ -20,7 +20,7 @@ from cells.infer import infer
 from cells.ops import Invalid, Shape
 from nas.dispatch import Workers
 from nas.recipe import INITS, SCHEDULES, Init, Recipe, Schedule, brief, confirming
-from nas.strategies import STRATEGIES, Problem, Window, make
+from nas.strategies import STRATEGIES, Constrain, Dedup, Problem, Seeded, Window, make
 from nas.targets import find_space
 from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
 from search_spaces.choose import Domain, Scalar
@@ -111,6 +111,10 @@ class Plan:
     def problem(self) -> Problem:
         """What the strategy is asked to solve."""
         return Problem(self.space, self.seed, self.window, self.trials)
+
+    def searcher(self, problem: Problem) -> Dedup:
+        """The strategy on that problem, behind the seed points, inside the window, without repeats."""
+        return Dedup(Constrain(Seeded(make(self.strategy, problem), problem, self.points), problem))
 
     def config(self) -> dict[str, Any]:
         """What makes a run this run and no other, as JSON."""

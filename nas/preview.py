@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from cells.infer import infer
 from nas.options import Plan
 from nas.progress import Reporter, clock, columns, short
-from nas.strategies import Constrain, Dedup, Exhausted, Proposal, Seeded, Wait, make
-
-if TYPE_CHECKING:
-    from nas.strategies import Strategy
+from nas.strategies import Exhausted, Proposal, Wait
 
 
 def preview(plan: Plan, count: int, reporter: Reporter) -> int:
     """Prints the first proposals, none of which is told anything. Returns the exit code."""
-    problem = plan.problem()
-    strategy: Strategy = Dedup(Constrain(Seeded(make(plan.strategy, problem), problem, plan.points), problem))
+    strategy = plan.searcher(plan.problem())
     proposals: list[Proposal] = []
     trial = 0
     try:

@@ -113,9 +113,9 @@ class Stream:
 
     def _cut(self, whole: int) -> None:
         """Takes an unfinished row off the end; what is taken off is kept beside the file."""
-        torn = self.path.read_bytes()[whole:]
-        if not torn:
+        if whole == self.path.stat().st_size:
             return
+        torn = self.path.read_bytes()[whole:]
         aside = self.path.with_name(self.path.name + ".cut")
         with aside.open("ab") as file:
             file.write(torn)

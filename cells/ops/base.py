@@ -258,6 +258,11 @@ class Facts(NamedTuple):
     window: Window | None = Window()
 
 
+def image_facts(shape: Shape) -> Facts:
+    """The facts of a genome's first node, which is an image of that shape."""
+    return Facts(shape, 0, 0, 0, repr(("input", shape)).encode())
+
+
 POINT = Window()
 """The window of ops that treat every position alike."""
 

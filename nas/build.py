@@ -14,7 +14,8 @@ from torch import nn
 
 from cells.emit import emit
 from cells.genome import Genome
-from cells.infer import infer
+from cells.infer import infer, residual_norms
+from nas.recipe import Recipe
 
 _numbers = count()
 
@@ -61,6 +62,31 @@ def build(genome: Genome) -> nn.Module:
     if built != inferred:
         raise BuildError(f"the built {kind} has {built:,} parameters where {inferred:,} were inferred")
     return module
+
+
+def initialise(module: nn.Module, genome: Genome, recipe: Recipe) -> None:
+    """Fills the module's weights by the recipe; norms keep scale 1 and shift 0 but for `zero-gamma`."""
+    layers = [part for part in module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    for part in layers:
+        if recipe.init == "he":
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        elif recipe.init == "xavier":
+            nn.init.xavier_uniform_(part.weight)
+        elif recipe.init == "gaussian" or isinstance(part, nn.Linear):
+            nn.init.normal_(part.weight, 0.0, 0.01)
+        else:
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)
+    if recipe.init == "gaussian":
+        convs = [part for part in layers if isinstance(part, nn.Conv2d)]
+        hidden = [part for part in layers if isinstance(part, nn.Linear)][:-1]
+        for part in [*convs[1:2], *convs[3:5], *hidden]:
+            if part.bias is not None:
+                nn.init.ones_(part.bias)
+    if recipe.init == "zero-gamma":
+        for path in residual_norms(genome):
+            nn.init.zeros_(module.get_submodule(path).weight)  # type: ignore[arg-type]
 
 
 class WeightsError(RuntimeError):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas.dispatch import run_local, run_ray
 from nas.driver import Search
 from nas.options import Plan, UsageError
+from nas.recipe import Recipe
 from nas.store import write_atomically
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
 
     images = plan.images or sources.load(plan.place, "train", reporter.loading)
     plan.run.mkdir(parents=True, exist_ok=True)
-    with _alone(plan.run):
-        _same_run(plan)
+    with alone(plan.run):
+        same_run(plan.run, plan.config())
         search = Search(plan, reporter.row)
         if search.resumed:
             reporter.line(f"resumed   {search.resumed} rows, {search.dispatched} of them trained")
@@ -42,26 +43,32 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
     return search
 
 
-def _same_run(plan: Plan) -> None:
-    """Writes the configuration, or compares it with the one that is there."""
-    file = plan.run / "run.json"
-    config = plan.config()
+def same_run(folder: Path, config: Mapping[str, Any]) -> None:
+    """Writes the configuration, or compares it with the one that is there.
+
+    Raises:
+        UsageError: the run directory holds something else.
+    """
+    file = folder / "run.json"
     if not file.exists():
-        if (plan.run / "trials.arrows").exists():
-            raise UsageError(f"--run {plan.run} has results but no run.json: name another --run")
+        if (folder / "trials.arrows").exists():
+            raise UsageError(f"--run {folder} has results but no run.json: name another --run")
         write_atomically(file, (json.dumps(config, indent=2) + "\n").encode())
         return
     try:
         before = json.loads(file.read_text())
     except ValueError as error:
-        raise UsageError(f"--run {plan.run}: run.json cannot be read ({error})") from error
+        raise UsageError(f"--run {folder}: run.json cannot be read ({error})") from error
     if not isinstance(before, dict):
-        raise UsageError(f"--run {plan.run}: run.json is no configuration of a run")
+        raise UsageError(f"--run {folder}: run.json is no configuration of a run")
     for name, value in config.items():
-        if before.get(name) != value:
+        there = before.get(name)
+        if name.endswith("recipe") and isinstance(there, dict):
+            there = Recipe.from_json(there).to_json()  # it may be older than some fields
+        if there != value:
             raise UsageError(
-                f"--run {plan.run} holds a search with another {name.replace('_', ' ')} "
-                f"({_differ(before.get(name), value)}): repeat its options, or name another --run"
+                f"--run {folder} holds a run with another {name.replace('_', ' ')} "
+                f"({_differ(there, value)}): repeat its options, or name another --run"
             )
 
 
@@ -73,8 +80,8 @@ def _differ(before: object, now: object) -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One writer for each run directory."""
+def alone(folder: Path) -> Iterator[None]:
+    """One writer for each run directory. Raises `UsageError` when there is another."""
     try:
         import fcntl
     except ImportError:
@@ -84,5 +91,5 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UsageError(f"--run {folder}: another search is writing to it") from error
+            raise UsageError(f"--run {folder}: another process is writing to it") from error
         yield

@@ -81,9 +81,9 @@ def initialise(module: nn.Module, genome: Genome, recipe: Recipe) -> None:
     if recipe.init == "gaussian":
         convs = [part for part in layers if isinstance(part, nn.Conv2d)]
         hidden = [part for part in layers if isinstance(part, nn.Linear)][:-1]
-        for part in [*convs[1:2], *convs[3:5], *hidden]:
-            if part.bias is not None:
-                nn.init.ones_(part.bias)
+        for layer in [*convs[1:2], *convs[3:5], *hidden]:
+            if layer.bias is not None:
+                nn.init.ones_(layer.bias)  # type: ignore[arg-type]
     if recipe.init == "zero-gamma":
         for path in residual_norms(genome):
             nn.init.zeros_(module.get_submodule(path).weight)  # type: ignore[arg-type]

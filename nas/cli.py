@@ -15,6 +15,7 @@ VERBS = {
     "spaces": "list search spaces and networks, and say what is in one",
     "show": "show one network: shapes, costs, blocks",
     "export": "write a network as plain PyTorch or JSON",
+    "train": "train one network fully, or fine-tune it on other data",
     "table": "write a run's table as Parquet",
 }
 """Every command, which is also the module `nas.<verb>`, and what it is for."""
@@ -69,6 +70,8 @@ def _user_errors() -> tuple[type[BaseException], ...]:
         ("nas.sources", ("DataError",)),
         ("nas.strategies.base", ("UnknownStrategyError",)),
         ("nas.targets", ("TargetError",)),
+        ("nas.recipes", ("RecipeError",)),
+        ("nas.transfer", ("TransferError",)),
     ):
         # What was never imported cannot have been raised.
         if module in sys.modules:

@@ -21,7 +21,14 @@ def source_text(target: Target, name: str | None = None) -> str:
         f"Input {extent}, output {'x'.join(map(str, costs.output))}.",
     ]
     lines.append(f"Parameters {costs.params:,}, multiply-adds {costs.macs:,}, key {genome.key}.")
-    if target.row is not None:
+    if target.row is not None and target.row["stage"] == "final":
+        row = target.row
+        recipe = json.loads(row["recipe"])
+        lines.append(
+            f"Trained by the recipe {recipe['name']} on {_one_line(recipe['dataset'])}, seed {row['seed']}: "
+            f"test accuracy {row['test_accuracy']:.2%}."
+        )
+    elif target.row is not None:
         row = target.row
         recipe = json.loads(row["recipe"])
         lines.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
@@ -82,7 +82,7 @@ def optimiser(
 
 
 def _rate(parameter: str, rates: Mapping[str, float]) -> float:
-    """The factor of the node that a parameter belongs to; its name is the node's path and the tensor's name."""
+    """The factor of the node that a parameter belongs to, whose path its name begins with."""
     node = parameter
     while node and node not in rates:
         node = node.rpartition(".")[0]
@@ -141,7 +141,7 @@ class Training:
         deadline: `time.monotonic()` past which training stops.
 
     Attributes:
-        done: epochs so far, of `total`.
+        done: epochs so far, of `total`; at: steps so far, of `steps`.
         rate: learning rate of the last step.
 
     Raises:
@@ -170,7 +170,7 @@ class Training:
         self.per_epoch = max(1, images // self.batch)
         self.steps = recipe.steps or recipe.epochs * self.per_epoch
         self.total = math.ceil(self.steps / self.per_epoch)
-        self.done = 0
+        self.done = self.at = 0
         self.rate = 0.0
         self._plateau = Plateau()
         self._frozen: list[nn.Module] = []
@@ -187,8 +187,7 @@ class Training:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self.average: AveragedModel | None = None
         if recipe.ema:
-            average = get_ema_multi_avg_fn(recipe.ema)
-            self.average = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
+            self.average = AveragedModel(module, multi_avg_fn=self._averaged, use_buffers=True)
 
     def _freeze(self, paths: set[str]) -> None:
         """Fixes the weights of nodes, and keeps them as in evaluation: batch norms their statistics."""
@@ -220,8 +219,13 @@ class Training:
         kept = torch.rand(len(output), *[1] * (output.ndim - 1), device=output.device) >= self._drop
         return output * kept / (1 - self._drop)
 
+    def _averaged(self, average: Sequence[Tensor], current: Sequence[Tensor], _: Tensor | int) -> None:
+        """One step of the moving average, which forgets faster at the beginning (as TensorFlow's does)."""
+        decay = min(self.recipe.ema, (1 + self.at) / (10 + self.at))
+        get_ema_multi_avg_fn(decay)(average, current, _)  # type: ignore[no-untyped-call]
+
     def epochs(self) -> Iterator[Epoch]:
-        """Trains to the end; after it, the module holds the weights to keep (the average, where there is one).
+        """Trains to the end, after which the module holds the weights to keep: the average, if there is one.
 
         Raises:
             TrainingFailedError: the loss is not finite, or the deadline has passed.
@@ -251,6 +255,7 @@ class Training:
                 for group in self.optimiser.param_groups:
                     group["lr"] = self.rate * group["factor"]
                 total += self._step(data.x[chosen], data.y[chosen])
+                self.at = first + number + 1
             seconds += time.perf_counter() - waited
             if number % 50 == 49 or number + 1 == count:
                 if not math.isfinite(float(total)):
@@ -290,7 +295,7 @@ class Training:
         return loss.detach()
 
     def state(self) -> dict[str, Any]:
-        """All that the next epoch depends on: tensors and plain data, as `torch.load(weights_only=True)` takes."""
+        """All that the next epoch depends on, as plain data (`torch.load(weights_only=True)` reads it)."""
         cuda = self.device.type == "cuda"
         return {
             "done": self.done,
@@ -307,6 +312,7 @@ class Training:
     def restore(self, state: dict[str, Any]) -> None:
         """Goes back to where `state` was taken."""
         self.done = state["done"]
+        self.at = min(self.steps, self.done * self.per_epoch)
         self.module.load_state_dict(state["module"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])

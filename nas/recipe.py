@@ -62,7 +62,8 @@ class Recipe:
         drop_path: share of the paths dropped, rising linearly from 0 over the training (Zoph et al. 2017,
             arXiv:1707.07012; for residual branches stochastic depth, arXiv:1603.09382).
         aux: weight of each auxiliary classifier's loss.
-        ema: decay per step of the moving average of the weights that is validated and kept (0: none).
+        ema: decay per step of the moving average of the weights that is validated and kept (0: none); in step
+            n at most (1 + n) / (10 + n).
         lr_factors: (selector, factor) pairs; see `nas.transfer.factors`. Factor 0 freezes.
         precision: of the forward pass (autocast).
         channels_last: memory format.

@@ -52,12 +52,15 @@ def verdict(rows: Iterable[Row]) -> dict[str, Any]:
     seeds pooled over all confirmed networks, because two or three seeds say little of one network's.
     `margin` is the difference that chance alone exceeds in one run of twenty: Student's t for that pooled
     deviation, two-sided, with Bonferroni's correction for having picked the best of several.
+
+    Where nothing was searched, the winner is the first row of a full training.
     """
     rows = list(rows)
     ranked = ranking(rows)
     means = confirmed(rows)
     if not ranked:
-        return {}
+        finals = [row for row in rows if row["stage"] == "final" and row["status"] == "ok"]
+        return {"winner": finals[0], "random": None, "means": {}, "finalists": []} if finals else {}
     first = {row["key"]: row for row in reversed(ranked)}
     finalists = sorted((k for k in means if k in first), key=lambda k: -means[k][0])
     winner = first[finalists[0]] if finalists else ranked[0]

@@ -1,4 +1,4 @@
-"""What is done to a network that knows something already: parts frozen, its head or its upper stages replaced."""
+"""What is done to a network that knows something already: parts frozen, its head or upper stages replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cells.ops import Flatten, GlobalPool, Invalid, Linear
 from cells.rewrite import Rewrite
 
 LECTURE = (("all-but-head", 0.01), ("first-third", 0.0), ("head", 0.1))
-"""Fine-tuning as CS231n teaches it (lecture 7, 2017): first layers frozen, the middle at 1/100, the top at 1/10."""
+"""Fine-tuning as the lectures teach it: first layers frozen, the middle at 1/100, the top layer at 1/10."""
 
 
 class TransferError(ValueError):

@@ -136,9 +136,7 @@ class Worker:
             low, high = job.latency
             if timing.quiet and not low <= timing.median_ms <= high:
                 raise TrainingFailedError(f"latency {timing.median_ms:.3g} ms is outside {low:g}:{high:g} ms")
-        yield from fit(
-            module, data, recipe, job.seed, genome=genome, step=self.lock.step, deadline=deadline
-        )
+        yield from fit(module, data, recipe, job.seed, genome=genome, step=self.lock.step, deadline=deadline)
         row["peak_memory_bytes"] = peak.bytes()
         yield save({name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()})
 

@@ -152,7 +152,6 @@ def go(way: str, seed: int, given: argparse.Namespace, network: str, weights: Pa
 
     began = time.monotonic()
     settled = plan(wishes(way, given, network, weights))
-    assert settled.images is not None
     few = sampled(settled.images, given.per_class, seed)
     if way == NEIGHBOURS:
         accuracy = neighbours(settled, few, seed)

@@ -68,8 +68,7 @@ def train(plan: TrainPlan, listener: Listener) -> list[dict[str, Any]]:
         table = Stream(plan.run / "trials.arrows", TRIALS)
         try:
             device = torch.device("cuda" if plan.gpu else "cpu")
-            images = plan.images or sources.load(plan.place, "train", listener.loading)
-            data = normalised_as(plan.init, split(images, plan.recipe, device))
+            data = normalised_as(plan.init, split(plan.images, plan.recipe, device))
             test: Images | None = None
             for seed in plan.seeds:
                 if _row_of(table.rows, seed) is not None:
@@ -147,7 +146,7 @@ def prepared(plan: TrainPlan, seed: int) -> tuple[nn.Module, list[str]]:
     if wrong:
         raise WeightsError(f"{plan.init}: {wrong[0]}")
     classes = metadata_of(plan.init).get("classes")
-    others = classes is not None and plan.images is not None and json.loads(classes) != [*plan.images.classes]
+    others = classes is not None and json.loads(classes) != [*plan.images.classes]
     if plan.new_head or others:
         module.load_state_dict(untrained, strict=False)
         return module, list(untrained)
@@ -226,11 +225,10 @@ def _finish(
     """Writes the weights and the row, and removes the checkpoint."""
     name = f"weights/seed{seed}.safetensors"
     (plan.run / "weights").mkdir(exist_ok=True)
-    classes = plan.images.classes if plan.images is not None else ()
     metadata = {
         "mean": json.dumps(data.mean.flatten().tolist()),
         "std": json.dumps(data.std.flatten().tolist()),
-        "classes": json.dumps(classes),
+        "classes": json.dumps(plan.images.classes),
     }
     tensors = {n: t.detach().cpu().contiguous() for n, t in module.state_dict().items()}
     write_atomically(plan.run / name, save(tensors, metadata))

@@ -19,7 +19,7 @@ from cells.infer import droppable_paths
 from nas.data import Mixed, Split, augmented, mixed, normalised
 from nas.recipe import Precision, Recipe
 from nas.schedule import Plateau, learning_rate
-from nas.transfer import factors, head
+from nas.transfer import TransferError, factors, head
 
 Step = Callable[[], AbstractContextManager[object]]
 """Entered around each training step, so that other processes can ask for quiet in between."""
@@ -145,7 +145,7 @@ class Training:
         rate: learning rate of the last step.
 
     Raises:
-        TransferError: a selector of the recipe's factors selects nothing.
+        TransferError: a selector of the recipe's factors selects nothing, or everything is frozen.
     """
 
     def __init__(
@@ -176,18 +176,16 @@ class Training:
         self._frozen: list[nn.Module] = []
         self._drop = 0.0
         rates: dict[str, float] | None = None
-        if recipe.lr_factors or recipe.dropout or recipe.drop_path:
-            if genome is None:
-                raise ValueError("this recipe needs the genome")
-            if recipe.lr_factors:
-                rates = factors(genome, recipe.lr_factors)
-                self._freeze({path for path, factor in rates.items() if not factor})
-            self._hook(genome)
+        if recipe.lr_factors:
+            rates = factors(_needed(genome), recipe.lr_factors)
+            self._freeze({path for path, factor in rates.items() if not factor})
         self.optimiser = optimiser(module, recipe, rates)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self.average: AveragedModel | None = None
         if recipe.ema:
             self.average = AveragedModel(module, multi_avg_fn=self._averaged, use_buffers=True)
+        if recipe.dropout or recipe.drop_path:  # after the average, which copies the module
+            self._hook(_needed(genome))
 
     def _freeze(self, paths: set[str]) -> None:
         """Fixes the weights of nodes, and keeps them as in evaluation: batch norms their statistics."""
@@ -196,7 +194,7 @@ class Training:
                 self._frozen.append(part)
                 part.requires_grad_(False)
         if not any(p.requires_grad for p in self.module.parameters()):
-            raise TrainingFailedError("every part of the network is frozen")
+            raise TransferError("every part of the network is frozen: nothing is left to train")
 
     def _hook(self, genome: Genome) -> None:
         """Lets dropout and drop-path act inside the module, while it trains."""
@@ -323,6 +321,12 @@ class Training:
         torch.set_rng_state(state["random"].cpu())
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
+
+
+def _needed(genome: Genome | None) -> Genome:
+    if genome is None:
+        raise ValueError("a recipe that speaks of parts of the network needs its genome")
+    return genome
 
 
 def _loss(outputs: Tensor | tuple[Tensor, ...], labels: Tensor, recipe: Recipe) -> Tensor:

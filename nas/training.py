@@ -26,8 +26,6 @@ from nas.transfer import LECTURE, cut, factors, head, with_classes
 if TYPE_CHECKING:
     from nas.sources import Images, Progress
 
-RECIPES = ("standard", "paper", "brief")
-
 
 @dataclass(frozen=True)
 class Wishes:
@@ -70,6 +68,7 @@ class TrainPlan:
         name: of the network; space: that it comes from.
         init: file of the weights to start from.
         linear: whether only a linear classifier in place of the last layer is fitted.
+        place: of the data, where the test images are read in the end; images: the training images.
         lines: what the user should know, a line each.
     """
 
@@ -84,8 +83,8 @@ class TrainPlan:
     new_head: bool
     gpu: bool
     place: tuple[str, Path | None]
-    lines: tuple[str, ...] = ()
-    images: Images | None = field(default=None, repr=False)
+    lines: tuple[str, ...]
+    images: Images = field(repr=False)
 
     def config(self) -> dict[str, Any]:
         """What makes a run this run and no other, as JSON; seeds may be added to it."""
@@ -228,11 +227,11 @@ def _weights(wishes: Wishes, target: Target) -> Path | None:
 def _changed(recipe: Recipe, wishes: Wishes, images: int) -> Recipe:
     """The recipe with what the user changes."""
     changes: dict[str, Any] = {name: _value(name, text) for name, text in wishes.settings}
-    if wishes.epochs is not None:
-        changes |= {"epochs": wishes.epochs, "steps": None}
-    for name in ("train_images", "val_images"):
+    for name in ("epochs", "train_images", "val_images"):
         if getattr(wishes, name) is not None:
             changes[name] = getattr(wishes, name)
+    if "epochs" in changes:
+        changes.setdefault("steps", None)
     changes.setdefault("val_images", min(recipe.val_images, images // 10))
     pairs = (*wishes.lr_factor, *((selector, 0.0) for selector in wishes.freeze))
     if pairs:

@@ -95,14 +95,9 @@ class Watcher(Reporter):
         if self.writer is not None:
             step = self.training.total if self.training is not None else 0
             self.writer.add_scalar("accuracy/test", row["test_accuracy"], step)
+            self.writer.close()
         validated = f", validation {row['val_accuracy']:.2%}" if row["val_accuracy"] is not None else ""
         self.line(f"seed {row['seed']}: test accuracy {row['test_accuracy']:.2%}{validated}")
-
-    def stop(self) -> None:
-        """Ends whatever is live."""
-        super().stop()
-        if self.writer is not None and self.progress is None:
-            self.writer.flush()
 
 
 def log_folder(run: Path, wish: bool | None) -> tuple[Path | None, str | None]:

@@ -14,7 +14,7 @@ from cells.genome import Genome
 from cells.ops import RELU, BatchNorm, Conv, Flatten, GlobalPool, Linear
 from cells.residual import basic
 from cells.sketch import Sketch
-from nas import export, sources, train
+from nas import export, show, sources, train
 from nas.build import build, module_from_source
 from nas.cli import guard
 from nas.fit import Epoch
@@ -195,6 +195,7 @@ def test_a_head_for_other_classes_on_images_in_folders(
         (["net.json", "--init", "net.json"], "cannot read weights from net.json"),
         (["net.json", "--init", "other.safetensors"], "stem.conv.weight is [4, 3, 3, 3] in the file"),
         (["net.json", "--freeze", "stage7"], "no part 'stage7': it has stem, stages.0, stages.1, head"),
+        (["net.json", "--freeze", "stem,stages,head"], "nothing is left to train"),
         (["net.json", "--lr-factor", "stem"], "--lr-factor stem"),
         (["net.json", "--linear"], "--linear needs trained weights"),
         (["resnet20", "--dataset", "photos"], "--dataset: 'photos'"),
@@ -231,6 +232,17 @@ def test_a_run_holds_one_training(here: Path, capsys: pytest.CaptureFixture[str]
     assert go("net.json", "--epochs", "1", "--run", "one") == 0
     assert go("net.json", "--epochs", "2", "--run", "one") == 2
     assert "holds a run with another recipe (epochs: 1 there, 2 here)" in capsys.readouterr().err
+
+
+def test_a_training_without_validation_is_a_result_like_others(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert go("net.json", "--epochs", "1", "--val-images", "0", "--run", "all") == 0
+    row = Run("all").best()
+    assert row["val_accuracy"] is None
+    capsys.readouterr()
+    assert show.main(["all"]) == 0
+    assert f"trial 0: test accuracy {row['test_accuracy']:.2%} (final)" in capsys.readouterr().out
 
 
 def test_tensorboard_is_asked_for_in_vain_only_where_it_is_missing(

@@ -64,10 +64,11 @@ def _user_errors() -> tuple[type[BaseException], ...]:
     found: list[type[BaseException]] = [Invalid, SpaceError, ReplayError, UnknownSpaceError]
     for module, names in (
         ("nas.options", ("UsageError",)),
+        ("nas.objectives", ("ObjectiveError",)),
         ("nas.store", ("StoreError",)),
         ("nas.build", ("WeightsError",)),
         ("nas.sources", ("DataError",)),
-        ("nas.strategies.base", ("UnknownStrategyError",)),
+        ("nas.strategies.base", ("UnknownStrategyError", "StrategyError")),
         ("nas.targets", ("TargetError",)),
     ):
         # What was never imported cannot have been raised.

@@ -20,7 +20,7 @@ from cells.infer import infer
 from cells.ops import Invalid, Shape
 from nas.dispatch import Workers
 from nas.recipe import INITS, SCHEDULES, Init, Recipe, Schedule, brief, confirming
-from nas.strategies import STRATEGIES, Constrain, Dedup, Problem, Seeded, Window, make
+from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
 from nas.targets import find_space
 from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
 from search_spaces.choose import Domain, Scalar
@@ -149,8 +149,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         raise UsageError(
             f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
         )
-    if options.strategy not in STRATEGIES:
-        make(options.strategy, Problem(space))  # raises, naming the nearest
+    make(options.strategy, Problem(space))  # raises where it cannot be made
     gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
     if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
         raise UsageError(f"--gpus-per-trial {options.gpus_per_trial:g}: this machine has {gpus} CUDA devices")

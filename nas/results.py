@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from cells.genome import Genome
 from cells.infer import infer
-
-Row = Mapping[str, Any]
+from nas.objectives import Row
 
 
 def confirmed(rows: Iterable[Row]) -> dict[str, tuple[float, float, int]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from nas.strategies.base import Exhausted, Problem, Proposal, Row, costs_of, strategy
+from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, costs_of, strategy
 from search_spaces.choose import Random
 
 DRAWS = 50_000
 """Draws after which a window is given up."""
 
 
-@strategy("random")
-class RandomSearch:
+@strategy("random", several=True)
+class RandomSearch(Strategy):
     """Independent draws from the space's own distribution, rejected until one is legal and in the window.
 
     A draw is given up as soon as it costs too much, where the space allows that.
@@ -35,6 +35,3 @@ class RandomSearch:
                 return proposal
             reason = off[0]
         raise Exhausted(f"none of {DRAWS:,} random draws was acceptable; the last: {reason}")
-
-    def tell(self, proposal: Proposal, row: Row | None) -> None:
-        """See `Strategy`."""

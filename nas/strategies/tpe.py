@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from nas.strategies.base import Problem, Proposal, Row, strategy
+from nas.objectives import Row
+from nas.strategies.base import Problem, Proposal, Strategy, strategy
 from nas.strategies.random import RandomSearch
 from search_spaces.choose import Domain, Group, Integer, Pick, Recorder, Scalar
 
 
-@strategy("tpe")
-class Tpe:
+@strategy("tpe", learns=True)
+class Tpe(Strategy):
     """A study that we own, with Optuna's TPE sampler seeded anew for each ask.
 
     The first `startup` trials that are trained are random ones. A rejected or illegal proposal is told as
@@ -50,6 +51,10 @@ class Tpe:
         asked = self.study.ask()
         self.open[trial] = asked
         return self.problem.draw(trial, _Asked(asked, self.problem.domains), note={"by": "tpe"})
+
+    def adopt(self, proposal: Proposal) -> None:
+        """See `Strategy`."""
+        self.open.setdefault(proposal.trial, None)
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nas.objectives import Row
 from nas.strategies.base import (
     Exhausted,
     Problem,
     Proposal,
-    Row,
     Settled,
     Strategy,
     Wait,
@@ -41,6 +41,10 @@ class Seeded:
         """See `Strategy`."""
         self.inner.tell(proposal, row)
 
+    def adopt(self, proposal: Proposal) -> None:
+        """See `Strategy`."""
+        self.inner.adopt(proposal)
+
 
 class Constrain:
     """Settles proposals outside the window as rejected."""
@@ -60,6 +64,10 @@ class Constrain:
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""
         self.inner.tell(proposal, row)
+
+    def adopt(self, proposal: Proposal) -> None:
+        """See `Strategy`."""
+        self.inner.adopt(proposal)
 
 
 class Dedup:
@@ -94,11 +102,15 @@ class Dedup:
         return proposal
 
     def adopt(self, proposal: Proposal) -> None:
-        """Knows a proposal that is running, or was told, without having been asked for it here."""
-        if proposal.settled is None and proposal.genome is not None:
-            self.first.setdefault(proposal.genome.key, proposal.trial)
+        """See `Strategy`."""
+        self._know(proposal)
+        self.inner.adopt(proposal)
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""
-        self.adopt(proposal)
+        self._know(proposal)
         self.inner.tell(proposal, row)
+
+    def _know(self, proposal: Proposal) -> None:
+        if proposal.settled is None and proposal.genome is not None:
+            self.first.setdefault(proposal.genome.key, proposal.trial)

@@ -65,6 +65,7 @@ def _user_errors() -> tuple[type[BaseException], ...]:
     for module, names in (
         ("nas.options", ("UsageError",)),
         ("nas.objectives", ("ObjectiveError",)),
+        ("nas.tables", ("TableError",)),
         ("nas.store", ("StoreError",)),
         ("nas.build", ("WeightsError",)),
         ("nas.sources", ("DataError",)),
@@ -155,9 +156,20 @@ def window(text: str) -> tuple[float, float]:
     return _window(text, {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "k": 1e3}, "3M:6M")
 
 
+_TIMES = {"": 1, "ms": 1, "s": 1e3, "us": 1e-3}
+
+
 def latency_window(text: str) -> tuple[float, float]:
     """LO:HI in milliseconds."""
-    return _window(text, {"": 1, "ms": 1, "s": 1e3, "us": 1e-3}, "0:5ms")
+    return _window(text, _TIMES, "0:5ms")
+
+
+def milliseconds(text: str) -> float:
+    """A time above 0."""
+    time = _bound(text, _TIMES, 0.0)
+    if not time:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 5ms")
+    return time
 
 
 def input_shape(text: str) -> tuple[int, int, int]:

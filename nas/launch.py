@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.dispatch import run_local, run_ray
+from nas.dispatch import Clock, run_local, run_table
 from nas.driver import Search
-from nas.options import Plan, UsageError
+from nas.objectives import ACCURACY
+from nas.options import UsageError
+from nas.planning import Plan
 from nas.store import write_atomically
 
 if TYPE_CHECKING:
@@ -24,31 +26,57 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
         KeyboardInterrupt: the user stopped it; all rows so far are on the disk.
         UsageError: the run directory belongs to another search, or to a running one.
     """
-    from nas import sources
-
-    images = plan.images or sources.load(plan.place, "train", reporter.loading)
+    assert plan.run is not None
+    train = _trainer(plan, reporter)
     plan.run.mkdir(parents=True, exist_ok=True)
     with _alone(plan.run):
-        _same_run(plan)
-        search = Search(plan, reporter.row)
+        _same_run(plan, plan.run)
+        search = Search(plan, reporter.row, Clock() if plan.simulated else None)
         if search.resumed:
             reporter.line(f"resumed   {search.resumed} rows, {search.dispatched} of them trained")
         try:
             reporter.start(search)
-            (run_local if plan.executor == "local" else run_ray)(search, images, plan.workers)
+            train(search)
         finally:
             reporter.stop()
             search.close()
     return search
 
 
-def _same_run(plan: Plan) -> None:
+def simulate(plan: Plan) -> Search:
+    """Runs a search of a table in memory: nothing is written, and nothing is shown."""
+    assert plan.table is not None
+    search = Search(plan, clock=Clock())
+    run_table(search, plan.table, plan.workers.count)
+    return search
+
+
+def _trainer(plan: Plan, reporter: Reporter) -> Callable[[Search], None]:
+    """What runs the tasks of a search. The data are loaded before anything is written."""
+    if plan.table is not None:
+        table = plan.table
+        return lambda search: run_table(search, table, plan.workers.count)
+    from nas import sources
+
+    images = plan.images or sources.load(plan.place, "train", reporter.loading)
+    if plan.executor == "local":
+        return lambda search: run_local(search, images, plan.workers)
+    from nas.cluster import run_ray
+
+    return lambda search: run_ray(search, images, plan.workers)
+
+
+_ONCE = {"goals": [str(ACCURACY)], "dedup": True, "executor": "training"}
+"""What every run did before it could be chosen."""
+
+
+def _same_run(plan: Plan, run: Path) -> None:
     """Writes the configuration, or compares it with the one that is there."""
-    file = plan.run / "run.json"
+    file = run / "run.json"
     config = plan.config()
     if not file.exists():
-        if (plan.run / "trials.arrows").exists():
-            raise UsageError(f"--run {plan.run} has results but no run.json: name another --run")
+        if (run / "trials.arrows").exists():
+            raise UsageError(f"--run {run} has results but no run.json: name another --run")
         write_atomically(file, (json.dumps(config, indent=2) + "\n").encode())
         return
     try:
@@ -57,6 +85,7 @@ def _same_run(plan: Plan) -> None:
         raise UsageError(f"--run {plan.run}: run.json cannot be read ({error})") from error
     if not isinstance(before, dict):
         raise UsageError(f"--run {plan.run}: run.json is no configuration of a run")
+    before = _ONCE | before
     for name, value in config.items():
         if before.get(name) != value:
             raise UsageError(

@@ -25,11 +25,15 @@ def confirmed(rows: Iterable[Row]) -> dict[str, tuple[float, float, int]]:
     }
 
 
-def describe(genome: Genome) -> dict[str, Any]:
-    """The columns of a row that follow from the genome."""
+COSTS = ("params", "macs", "flops", "activations", "depth", "receptive_field", "global_context")
+"""Columns of a row that follow from the genome."""
+
+
+def describe(genome: Genome, *, whole: bool = True) -> dict[str, Any]:
+    """The columns of a row that follow from the genome; the text of the genome only where it is whole."""
     costs = infer(genome)
-    names = ("params", "macs", "flops", "activations", "depth", "receptive_field", "global_context")
-    return {"key": genome.key, "genome": genome.dumps(), **{n: getattr(costs, n) for n in names}}
+    found = {"key": genome.key, **{name: getattr(costs, name) for name in COSTS}}
+    return found | {"genome": genome.dumps()} if whole else found
 
 
 def by(row: Row) -> str:

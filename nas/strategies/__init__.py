@@ -1,6 +1,6 @@
 """Who answers a space's questions. A new strategy is one file and one import line here."""
 
-from nas.strategies import random, tpe
+from nas.strategies import bayes, random, tpe
 from nas.strategies.base import (
     STRATEGIES,
     Exhausted,
@@ -29,6 +29,7 @@ __all__ = [
     "StrategyError",
     "Wait",
     "Window",
+    "bayes",
     "make",
     "random",
     "strategy",

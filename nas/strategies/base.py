@@ -126,6 +126,10 @@ class Problem:
         """What a trial gave for each goal, the more the better; None when it did not train to its end."""
         return values(self.goals, row)
 
+    def violation(self, proposal: Proposal) -> tuple[str, float] | None:
+        """Why and how far a proposal with a genome is outside the window; None when it is inside."""
+        return self.window.violation(costs_of(proposal)) if self.window.limits else None
+
     def draw(
         self, trial: int, chooser: Recorder, limits: Mapping[str, float] | None = None, **fields: Any
     ) -> Proposal:

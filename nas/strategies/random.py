@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, costs_of, strategy
+from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, strategy
 from search_spaces.choose import Random
 
 DRAWS = 50_000
@@ -30,7 +30,7 @@ class RandomSearch(Strategy):
             if proposal.settled is not None:
                 reason = proposal.settled.reason
                 continue
-            off = self.problem.window.violation(costs_of(proposal))
+            off = self.problem.violation(proposal)
             if off is None:
                 return proposal
             reason = off[0]

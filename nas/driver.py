@@ -282,7 +282,7 @@ class Search:
 
     def _finalists(self) -> list[dict[str, Any]]:
         """The best `confirm` networks, the best random one and the best seed point, without repeats."""
-        ranked = ranking(self.rows)
+        ranked = ranking(self.rows, self.plan.winner)
         chosen = ranked[: self.plan.confirm]
         for who in ("random", "seed"):
             chosen += [r for r in ranked if by(r) == who][:1]

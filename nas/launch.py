@@ -66,7 +66,7 @@ def _trainer(plan: Plan, reporter: Reporter) -> Callable[[Search], None]:
     return lambda search: run_ray(search, images, plan.workers)
 
 
-_ONCE = {"goals": [str(ACCURACY)], "dedup": True, "executor": "training"}
+_ONCE = {"goals": [str(ACCURACY)], "winner": "reward", "dedup": True, "executor": "training"}
 """What every run did before it could be chosen."""
 
 

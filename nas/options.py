@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nas.objectives import ACCURACY, Goal, MnasNet, read_objectives
 from nas.recipe import INITS, SCHEDULES, Init, Schedule
+from nas.results import WINNERS
 
 LIMITED = ("macs", "params", "activations")
 """Costs that may have a window."""
@@ -34,6 +35,7 @@ class Options:
     objective: str = "accuracy"
     reward: str | None = None
     target_latency: float | None = None
+    winner: str = "reward"
     dedup: bool = True
     storage: str | None = None
     trials: int | None = None
@@ -99,7 +101,7 @@ def check(options: Options) -> None:
         value = getattr(options, name)
         if value is not None and not (isinstance(value, tuple) and len(value) == 2 and value[0] <= value[1]):
             raise UsageError(f"{name} must be a pair (lowest, highest), not {value!r}")
-    for name, known in (("init", (None, *INITS)), ("schedule", (None, *SCHEDULES))):
+    for name, known in (("init", (None, *INITS)), ("schedule", (None, *SCHEDULES)), ("winner", WINNERS)):
         if getattr(options, name) not in known:
             raise UsageError(f"{name} must be one of {', '.join(map(str, known))}")
     if options.executor not in EXECUTORS and not options.table:

@@ -70,6 +70,7 @@ class Plan:
     classes: int
     fallback: bool
     goals: tuple[Goal, ...]
+    winner: str
     dedup: bool
     storage: str | None
     table: Benchmark | None = field(repr=False, default=None)
@@ -102,6 +103,7 @@ class Plan:
             "preset": self.preset,
             "strategy": self.strategy,
             "goals": [str(goal) for goal in self.goals],
+            "winner": self.winner,
             "dedup": self.dedup,
             "executor": f"table:{self.table.name}" if self.table is not None else "training",
             "seed": self.seed,
@@ -190,6 +192,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         classes=classes,
         fallback=options.dataset == "auto" and place[0] == "digits",
         goals=goals,
+        winner=options.winner,
         dedup=options.dedup,
         storage=options.storage,
         images=images,
@@ -241,6 +244,7 @@ def _table_plan(options: Options) -> Plan:
         classes=10,
         fallback=False,
         goals=goals,
+        winner=options.winner,
         dedup=options.dedup,
         storage=options.storage,
         table=table,

@@ -41,13 +41,24 @@ def by(row: Row) -> str:
     return str(json.loads(row["note"] or "{}").get("by", row["strategy"]))
 
 
-def ranking(rows: Iterable[Row]) -> list[Row]:
+WINNERS = ("reward", "estimate")
+"""How trials are ranked: by what they scored, or by what they would have scored without the noise of training
+(`nas.gp.estimates`), which the highest of many scores overstates."""
+
+
+def ranking(rows: Iterable[Row], winner: str = "reward") -> list[Row]:
     """The search's finished trials, best first."""
-    found = [r for r in rows if r["stage"] == "search" and r["status"] == "ok"]
-    return sorted(found, key=lambda r: (-r["reward"], r["trial"]))
+    found = [r for r in rows if r["stage"] == "search" and r["status"] == "ok" and r["reward"] is not None]
+    found.sort(key=lambda r: (-r["reward"], r["trial"]))
+    if winner == "reward":
+        return found
+    from nas.gp import estimates
+
+    guesses = estimates([json.loads(r["choices"]) for r in found], [r["reward"] for r in found])
+    return [found[i] for i in sorted(range(len(found)), key=lambda i: -guesses[i])]
 
 
-def verdict(rows: Iterable[Row]) -> dict[str, Any]:
+def verdict(rows: Iterable[Row], winner: str = "reward") -> dict[str, Any]:
     """What a finished search can claim: the winner beside the best random trial, with an uncertainty.
 
     The winner is the finalist of the highest confirmed mean, random's best the random trial that the search
@@ -57,17 +68,17 @@ def verdict(rows: Iterable[Row]) -> dict[str, Any]:
     deviation, two-sided, with Bonferroni's correction for having picked the best of several.
     """
     rows = list(rows)
-    ranked = ranking(rows)
+    ranked = ranking(rows, winner)
     means = confirmed(rows)
     if not ranked:
         return {}
     first = {row["key"]: row for row in reversed(ranked)}
     finalists = sorted((k for k in means if k in first), key=lambda k: -means[k][0])
-    winner = first[finalists[0]] if finalists else ranked[0]
+    best = first[finalists[0]] if finalists else ranked[0]
     random = next((r for r in ranked if by(r) == "random"), None)
-    found: dict[str, Any] = {"winner": winner, "random": random, "means": means, "finalists": finalists}
+    found: dict[str, Any] = {"winner": best, "random": random, "means": means, "finalists": finalists}
     spreads = [(sd, n) for _, sd, n in means.values() if n > 1]
-    if by(winner) == "random" or random is None or not {winner["key"], random["key"]} <= set(means):
+    if by(best) == "random" or random is None or not {best["key"], random["key"]} <= set(means):
         return found
     if not spreads:
         return found
@@ -76,7 +87,7 @@ def verdict(rows: Iterable[Row]) -> dict[str, Any]:
 
     freedom = sum(n - 1 for _, n in spreads)
     pooled = math.sqrt(sum((n - 1) * sd**2 for sd, n in spreads) / freedom)
-    mine, theirs = means[winner["key"]], means[random["key"]]
+    mine, theirs = means[best["key"]], means[random["key"]]
     error = pooled * math.sqrt(1 / mine[2] + 1 / theirs[2])
     rivals = max(1, len(finalists) - 1)
     return found | {

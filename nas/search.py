@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from nas.cli import duration, guard, latency_window, milliseconds, natural, parser, positive, seed, window
 from nas.options import EXECUTORS, REWARDS, TABLE
 from nas.recipe import INITS, SCHEDULES
+from nas.results import WINNERS
 
 if TYPE_CHECKING:
     from nas.planning import Plan
@@ -106,6 +107,12 @@ def arguments() -> argparse.ArgumentParser:
         default=3,
         metavar="K",
         help="train the best K, the best random and the seed point with new seeds; 0: do not (default: 3)",
+    )
+    g.add_argument(
+        "--winner",
+        choices=WINNERS,
+        default=WINNERS[0],
+        help="what ranks the trials: their score, or an estimate of it without noise (default: reward)",
     )
     g.add_argument("--seed", type=seed, default=0, metavar="S", help="of all that is drawn (default: 0)")
     g = p.add_argument_group("data and training")

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from nas.results import verdict
+from nas.results import WINNERS, verdict
 
 if TYPE_CHECKING:
     from cells.genome import Genome
@@ -88,6 +88,10 @@ ASKS = pa.schema(
     metadata=_META,
 )
 """One row for each ask, those settled without training included; elapsed: seconds of search so far."""
+
+
+CONFIG = "nas.config"
+"""In the metadata of a table that is taken out of its run: the run's configuration, as JSON."""
 
 
 class StoreError(RuntimeError):
@@ -270,13 +274,17 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The exact configuration the run was started with."""
-        config: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        """The exact configuration the run was started with; nothing where it was lost."""
+        file = self.path / "run.json"
+        config: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
         return config
 
     def table(self) -> pa.Table:
-        """All rows."""
-        return read(self.path / "trials.arrows", TRIALS)
+        """All rows; the schema's metadata hold the run's configuration."""
+        table = read(self.path / "trials.arrows", TRIALS)
+        return table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), CONFIG: json.dumps(self.config)}
+        )
 
     def asks(self) -> pa.Table:
         """Every ask, with why it was settled if it was not trained."""
@@ -297,7 +305,7 @@ class Run:
         if not rows:
             which = f" whose key starts with {key}" if key else ""
             raise StoreError(f"{self.path}: no finished trial{which}")
-        return dict(verdict(rows)["winner"])
+        return dict(verdict(rows, self.config.get("winner", WINNERS[0]))["winner"])
 
     def genome(self, key: str = "") -> Genome:
         """The winner's genome, or that of another key."""

@@ -36,7 +36,7 @@ from cells.ops import Flatten, Invalid, Linear
 from cells.sketch import Sketch
 from nas.objectives import DOWN, UP
 from nas.results import COSTS
-from nas.store import StoreError
+from nas.store import CONFIG, Run, StoreError
 from nas.targets import find_space
 from search_spaces import Replay, ReplayError, Space, SpaceError
 from search_spaces.choose import Chooser, Domain, Pick, Recorder, Scalar
@@ -107,11 +107,10 @@ def benchmark(file: str | os.PathLike[str]) -> Benchmark:
     path = Path(file)
     if path.suffix == ".toml":
         return _described(path)
-    folder = path / "trials.arrows" if path.is_dir() else path
-    table = _read(folder)
-    if not {"choices", "val_accuracy", "status"} <= set(table.column_names):
+    table = Run(path).table() if path.is_dir() else _read(path)
+    if not {"choices", "val_accuracy", "status", "stage"} <= set(table.column_names):
         raise TableError(f"{path} is no table of a run: describe it in a .toml (see nas/tables.py)")
-    config = _config(path, table)
+    config = json.loads((table.schema.metadata or {}).get(CONFIG.encode(), b"{}"))
     import pyarrow.compute as pc
 
     table = table.filter(pc.and_(pc.equal(table["status"], "ok"), pc.equal(table["stage"], "search")))
@@ -122,13 +121,6 @@ def benchmark(file: str | os.PathLike[str]) -> Benchmark:
         space = find_space(config["space"]).bind(**_tuples(config["arguments"]))
     records = [json.loads(text) for text in table["choices"].to_pylist()]
     return _listed(path, space, records, columns, table["genome"].to_pylist())
-
-
-def _config(path: Path, table: pa.Table) -> dict[str, Any]:
-    """The run's configuration: beside its tables, or in what `nas.table` wrote."""
-    file = path / "run.json"
-    text = file.read_text() if file.is_file() else (table.schema.metadata or {}).get(b"nas.config")
-    return dict(json.loads(text)) if text else {}
 
 
 def _tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,10 @@ class Recorder:
         self.groups.append(group)
         return values
 
+    def amend(self, name: str, value: Scalar) -> None:
+        """Takes an answer for another one, which is what the record then holds."""
+        self.record[name] = value
+
     def _admit(self, name: str, domain: Domain) -> None:
         if name in self.record:
             raise SpaceError(f"question {name!r} is asked twice in one draw: give each question its own name")

@@ -127,7 +127,7 @@ class Listed:
     """A list of answer records as a space: answers that are not in it stand for the nearest that are.
 
     Each question keeps its whole domain, so that any strategy can answer it; the answer is taken for the
-    nearest one among the records that agree with all answers before.
+    nearest one among the records that agree with all answers before, and amended to that.
     """
 
     def __init__(
@@ -160,6 +160,7 @@ class Listed:
                 assert place.domain is not None
                 domain, value = place.domain, answer[0][1]
                 answer = min(place.next, key=lambda known: _distance(domain, value, known[0][1]))
+                choose.amend(place.names[0], answer[0][1])
             place = place.next[answer]
         assert isinstance(place.found, int)
         return place.found

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas.dispatch import run_local, run_ray
 from nas.driver import Search
@@ -28,8 +28,8 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
 
     images = plan.images or sources.load(plan.place, "train", reporter.loading)
     plan.run.mkdir(parents=True, exist_ok=True)
-    with _alone(plan.run):
-        _same_run(plan)
+    with alone(plan.run):
+        same_run(plan.run, plan.config())
         search = Search(plan, reporter.row)
         if search.resumed:
             reporter.line(f"resumed   {search.resumed} rows, {search.dispatched} of them trained")
@@ -42,25 +42,24 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
     return search
 
 
-def _same_run(plan: Plan) -> None:
-    """Writes the configuration, or compares it with the one that is there."""
-    file = plan.run / "run.json"
-    config = plan.config()
+def same_run(run: Path, config: Mapping[str, Any]) -> None:
+    """Writes the configuration, or compares it with the one that is there. Raises `UsageError`."""
+    file = run / "run.json"
     if not file.exists():
-        if (plan.run / "trials.arrows").exists():
-            raise UsageError(f"--run {plan.run} has results but no run.json: name another --run")
+        if (run / "trials.arrows").exists():
+            raise UsageError(f"--run {run} has results but no run.json: name another --run")
         write_atomically(file, (json.dumps(config, indent=2) + "\n").encode())
         return
     try:
         before = json.loads(file.read_text())
     except ValueError as error:
-        raise UsageError(f"--run {plan.run}: run.json cannot be read ({error})") from error
+        raise UsageError(f"--run {run}: run.json cannot be read ({error})") from error
     if not isinstance(before, dict):
-        raise UsageError(f"--run {plan.run}: run.json is no configuration of a run")
+        raise UsageError(f"--run {run}: run.json is no configuration of a run")
     for name, value in config.items():
         if before.get(name) != value:
             raise UsageError(
-                f"--run {plan.run} holds a search with another {name.replace('_', ' ')} "
+                f"--run {run} holds a search with another {name.replace('_', ' ')} "
                 f"({_differ(before.get(name), value)}): repeat its options, or name another --run"
             )
 
@@ -73,8 +72,8 @@ def _differ(before: object, now: object) -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One writer for each run directory."""
+def alone(folder: Path) -> Iterator[None]:
+    """One writer for each run directory. Raises `UsageError` when there is another."""
     try:
         import fcntl
     except ImportError:

@@ -61,9 +61,9 @@ class Stage:
 
 
 def deepened(genome: Genome, factor: float) -> Genome:
-    """The genome with `factor` times as many blocks in each stage, rounded up (arXiv:1905.11946, section 4).
+    """The genome with `factor` times as many blocks in each stage, rounded up as in EfficientNet's code.
 
-    Later blocks of a list are renumbered.
+    What is new stands behind what it repeats; later blocks of the list are renumbered, so their paths change.
 
     Raises:
         Invalid: no block is repeated.
@@ -127,11 +127,11 @@ class _Drawing:
     def genome(self) -> Genome:
         old = self.view.genome
         left_out = {i for path in self.gone.values() for i in self.view.closed[path].nodes}
-        aux = {}
+        own = {}
         for index, (op, inputs, path) in enumerate(old.nodes):
             if index not in left_out:
                 self.at[index] = self.add(op, tuple(self.at[i] for i in inputs), self.renamed(path))
-                aux[index] = self.at[index]
+                own[index] = self.at[index]
             if index in self.gone:
                 entries = self.view.closed[self.gone[index]].entries
                 state = [self.at[i] for i in entries]
@@ -143,7 +143,7 @@ class _Drawing:
             if not any(path == out or path.startswith(f"{out}.") for out in removed):
                 self.kinds.append((self.renamed(path), kind))
         kinds = tuple(sorted(self.kinds))
-        return Genome(old.input, tuple(self.nodes), kinds, tuple(aux[i] for i in old.aux))
+        return Genome(old.input, tuple(self.nodes), kinds, tuple(own[i] for i in old.aux))
 
     def repeat(self, stage: Stage, copies: list[Copy]) -> None:
         """Draws blocks one after another behind the stage's last; later readers see what they give."""
@@ -224,9 +224,9 @@ def _fill(view: View, stage: Stage) -> None:
 
 def _reduces(view: View, path: str) -> bool:
     """Whether a block's map is smaller than that of the node before it that it reads."""
-    inside, facts = view.spans[path], view.genome.facts
+    inside, known = view.spans[path], view.genome.facts
     read = max(i for index in inside for i in view.genome.nodes[index].inputs if i < inside[0])
-    return facts[read].shape[1:] != facts[inside[-1]].shape[1:]
+    return known[read].shape[1:] != known[inside[-1]].shape[1:]
 
 
 def _chained(view: View, parent: str, path: str) -> bool:

@@ -30,6 +30,8 @@ from nas.store import TRIALS, Stream
 from nas.targets import Target, TargetError, resolve
 
 if TYPE_CHECKING:
+    import torch
+
     from nas.sources import Images
 
 Triple = tuple[float, float, float]
@@ -159,7 +161,7 @@ def search(options: Options, reporter: Reporter) -> list[dict[str, Any]]:
             reporter.line(f"grid      {len(found) - 1} networks and the unscaled {target.name}")
             reporter.line(f"recipe    {recipe.describe()}")
             reporter.line(f"run       {options.run}")
-            _train(options, target.name, found, images, recipe, stream, reporter)
+            _train(options, target.name, found, images, recipe, stream, reporter, device)
             return stream.rows
         finally:
             reporter.stop()
@@ -187,14 +189,12 @@ def _train(
     recipe: Recipe,
     stream: Stream,
     reporter: Reporter,
+    device: torch.device,
 ) -> None:
     """Appends a row for each network that has none, one resolution after another."""
-    import torch
-
     from nas.trial import Job, Outcome, Worker
 
     done = {_triple(row) for row in stream.rows if row["status"] == "ok"}
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     total, steps = len(found) * recipe.epochs, 0
     begin = time.monotonic()
     before = max([0.0, *(row["elapsed"] for row in stream.rows)])

@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = p.parse_args(argv)
     _check(p, given)
     if given.grid:
-        return _grid(given)
+        return _grid(given, list(sys.argv[1:] if argv is None else argv))
 
     from nas.scaling import before_and_after, scaled_target, show, write
     from search_spaces import load_plugins
@@ -192,7 +192,7 @@ def _factors(given: argparse.Namespace) -> dict[str, float]:
     return {name: getattr(given, name) or 1.0 for name in FACTORS}
 
 
-def _grid(given: argparse.Namespace) -> int:
+def _grid(given: argparse.Namespace, words: list[str]) -> int:
     import shlex
 
     from nas.grid import Options, conclusion, fresh, search, table
@@ -209,7 +209,7 @@ def _grid(given: argparse.Namespace) -> int:
     try:
         rows = search(options, reporter)
     except KeyboardInterrupt:
-        words = [*sys.argv[1:], *([] if given.run else ["--run", str(run)])]
+        words += [] if given.run else ["--run", str(run)]
         reporter.line(f"Interrupted; every finished row is in {run}. To go on:")
         reporter.line(f"  python -m nas.scale {shlex.join(words)}")
         return 130

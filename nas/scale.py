@@ -131,10 +131,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         divisor=given.divisor,
         compound=given.phi is not None,
     )
+    if given.input is not None:
+        factors["resolution"] = math.sqrt(
+            math.prod(after.genome.input[1:]) / math.prod(before.genome.input[1:])
+        )
     said = before_and_after(before, after, factors)
     if given.phi is not None:
-        alpha, beta, gamma = _coefficients(given)
-        said |= {"phi": given.phi, "wished": 2**given.phi, "rule": (alpha * beta**2 * gamma**2) ** given.phi}
+        rule = factors["depth"] * factors["width"] ** 2 * factors["resolution"] ** 2
+        said |= {"phi": given.phi, "wished": 2**given.phi, "rule": rule}
     if given.json:
         print(json.dumps(said))
     else:
@@ -175,21 +179,18 @@ def _check(p: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         p.error("nothing to scale: give --phi, --depth, --width, --resolution, --input, --classes or --set")
 
 
-def _coefficients(given: argparse.Namespace) -> tuple[float, float, float]:
+def _factors(given: argparse.Namespace) -> dict[str, float]:
+    """Of depth, width and resolution; that of the resolution is 1 where --input says it."""
     from cells.scale import ALPHA, BETA, GAMMA
 
-    alpha, beta, gamma = (
-        default if value is None else value
-        for value, default in zip((given.alpha, given.beta, given.gamma), (ALPHA, BETA, GAMMA), strict=True)
-    )
-    return alpha, beta, gamma
-
-
-def _factors(given: argparse.Namespace) -> dict[str, float]:
-    """Depth, width and resolution."""
-    if given.phi is not None:
-        return {n: c**given.phi for n, c in zip(FACTORS, _coefficients(given), strict=True)}
-    return {name: getattr(given, name) or 1.0 for name in FACTORS}
+    if given.phi is None:
+        found = {name: getattr(given, name) or 1.0 for name in FACTORS}
+    else:
+        own = [getattr(given, name) for name in COEFFICIENTS]
+        pairs = zip(own, (ALPHA, BETA, GAMMA), strict=True)
+        powers = [(usual if value is None else value) ** given.phi for value, usual in pairs]
+        found = dict(zip(FACTORS, powers, strict=True))
+    return found if given.input is None else found | {"resolution": 1.0}
 
 
 def _grid(given: argparse.Namespace, words: list[str]) -> int:

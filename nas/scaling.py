@@ -32,7 +32,7 @@ def scaled_target(
     Args:
         factors: of depth, width and resolution.
         settings, preset: arguments of the space (see `redraw.redrawn`).
-        input: the image that the result takes, in place of the resolution's factor.
+        input: the image that the result takes, where the resolution's factor is 1.
         classes: that the result tells apart.
         divisor: of widths.
         compound: the factors are those of one phi.
@@ -43,13 +43,10 @@ def scaled_target(
     """
     again = bool(settings) or preset is not None or is_point(text)
     before = redrawn(text) if is_point(text) else resolve(text)
-    if again:
-        genome = redrawn(text, settings, preset, input, classes).genome
-    else:
-        genome = before.genome if classes is None else telling(before.genome, classes)
+    genome = redrawn(text, settings, preset, input, classes).genome if again else before.genome
     try:
+        genome = genome if classes is None or again else telling(genome, classes)
         depth, width, resolution = (factors[name] for name in ("depth", "width", "resolution"))
-        resolution = resolution if input is None else 1
         genome = scaled(genome, depth=depth, width=width, resolution=resolution, divisor=divisor)
         genome = genome if input is None else taking(genome, input)
     except Invalid as error:

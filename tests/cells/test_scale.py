@@ -5,12 +5,12 @@ from functools import cache
 import pytest
 import torch
 
-from cells.depths import stages
 from cells.emit import emit
 from cells.genome import Genome
 from cells.infer import infer
 from cells.ops import Conv, Invalid, Linear
 from cells.scale import ALPHA, BETA, GAMMA, broadened, scaled, sharpened, taking, telling
+from cells.stages import stages
 from cells.view import View
 from nas.build import build
 from search_spaces import Fixed, Random, find, names

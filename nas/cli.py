@@ -15,6 +15,7 @@ VERBS = {
     "spaces": "list search spaces and networks, and say what is in one",
     "show": "show one network: shapes, costs, blocks",
     "export": "write a network as plain PyTorch or JSON",
+    "scale": "make a network deeper, wider, or one for larger images",
     "table": "write a run's table as Parquet",
 }
 """Every command, which is also the module `nas.<verb>`, and what it is for."""

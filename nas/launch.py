@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas.dispatch import Clock, run_local, run_table
 from nas.driver import Search
@@ -29,8 +29,8 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
     assert plan.run is not None
     train = _trainer(plan, reporter)
     plan.run.mkdir(parents=True, exist_ok=True)
-    with _alone(plan.run):
-        _same_run(plan, plan.run)
+    with alone(plan.run):
+        same_run(plan.run, plan.config())
         search = Search(plan, reporter.row, Clock() if plan.simulated else None)
         if search.resumed:
             reporter.line(f"resumed   {search.resumed} rows, {search.dispatched} of them trained")
@@ -70,10 +70,9 @@ _ONCE = {"goals": [str(ACCURACY)], "winner": "reward", "dedup": True, "executor"
 """What every run did before it could be chosen."""
 
 
-def _same_run(plan: Plan, run: Path) -> None:
-    """Writes the configuration, or compares it with the one that is there."""
+def same_run(run: Path, config: Mapping[str, Any]) -> None:
+    """Writes the configuration, or compares it with the one that is there. Raises `UsageError`."""
     file = run / "run.json"
-    config = plan.config()
     if not file.exists():
         if (run / "trials.arrows").exists():
             raise UsageError(f"--run {run} has results but no run.json: name another --run")
@@ -82,14 +81,14 @@ def _same_run(plan: Plan, run: Path) -> None:
     try:
         before = json.loads(file.read_text())
     except ValueError as error:
-        raise UsageError(f"--run {plan.run}: run.json cannot be read ({error})") from error
+        raise UsageError(f"--run {run}: run.json cannot be read ({error})") from error
     if not isinstance(before, dict):
-        raise UsageError(f"--run {plan.run}: run.json is no configuration of a run")
+        raise UsageError(f"--run {run}: run.json is no configuration of a run")
     before = _ONCE | before
     for name, value in config.items():
         if before.get(name) != value:
             raise UsageError(
-                f"--run {plan.run} holds a search with another {name.replace('_', ' ')} "
+                f"--run {run} holds a search with another {name.replace('_', ' ')} "
                 f"({_differ(before.get(name), value)}): repeat its options, or name another --run"
             )
 
@@ -102,8 +101,8 @@ def _differ(before: object, now: object) -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One writer for each run directory."""
+def alone(folder: Path) -> Iterator[None]:
+    """One writer for each run directory. Raises `UsageError` when there is another."""
     try:
         import fcntl
     except ImportError:

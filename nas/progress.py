@@ -70,7 +70,7 @@ class Reporter:
             self.console.print(text, markup=False)
 
     def loading(self, what: str, done: int, total: int) -> None:
-        """Progress of reading or fetching data."""
+        """Progress of what is counted: images read, bytes fetched, epochs of a grid."""
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
         if not self.live:

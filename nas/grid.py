@@ -192,7 +192,8 @@ def _train(
     device: torch.device,
 ) -> None:
     """Appends a row for each network that has none, one resolution after another."""
-    from nas.trial import Job, Outcome, Worker
+    from nas.dispatch import Job, Outcome
+    from nas.trial import Worker
 
     done = {_triple(row) for row in stream.rows if row["status"] == "ok"}
     total, steps = len(found) * recipe.epochs, 0

@@ -1,6 +1,6 @@
 """Who answers a space's questions. A new strategy is one file and one import line here."""
 
-from nas.strategies import random, tpe
+from nas.strategies import evolution, grid, largest, local_search, nsga2, random, tpe
 from nas.strategies.base import (
     STRATEGIES,
     Exhausted,
@@ -29,7 +29,12 @@ __all__ = [
     "StrategyError",
     "Wait",
     "Window",
+    "evolution",
+    "grid",
+    "largest",
+    "local_search",
     "make",
+    "nsga2",
     "random",
     "strategy",
     "tpe",

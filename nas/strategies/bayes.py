@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import islice
 
@@ -10,29 +11,31 @@ from nas.objectives import Row
 from nas.strategies.base import Problem, Proposal, Strategy, strategy
 from nas.strategies.mutation import Answers, Moves, neighbours
 from nas.strategies.random import RandomSearch
-from search_spaces.choose import Random
 from search_spaces.domain import Domain
 
 EVERY = 8
 """Trials between two fits of the kernel."""
 
+TRIES = 60
+"""Answers of a pool, from the most promising on, that are drawn to find one that may be proposed."""
+
 
 @strategy("bayes", learns=True)
 class Bayes(Strategy):
-    """A Gaussian process over the answers picks among neighbours of the best and random networks.
+    """A Gaussian process over the answers picks among neighbours of the best and random answers.
 
-    The pool that it picks from holds new networks inside the window only: two thirds are neighbours of the
-    `best` trials (by the process's mean, not by their luck), a sixth differs from those in two answers, a
-    sixth is random. The pick is the network of the highest value in a draw from the process (Thompson 1933).
-    Running trials are taken to have the value that is expected of them. `nas.gp` says what the process is.
+    The pool that it picks from holds all neighbours of the `best` trials (by the process's mean, not by their
+    luck), answers that differ from those in two places, and random ones. The pick has the highest value in a
+    draw from the process (Thompson 1933) of those that lead to a new network inside the window. Running
+    trials are taken to have the value that is expected of them. `nas.gp` says what the process is.
 
     Args:
         startup: random trials before the first that is picked.
         best: trials around which is looked.
-        pool: networks in the pool, about.
+        pool: answers in the pool, about.
     """
 
-    def __init__(self, problem: Problem, startup: int = 12, best: int = 6, pool: int = 150) -> None:
+    def __init__(self, problem: Problem, startup: int = 12, best: int = 6, pool: int = 300) -> None:
         if startup < 3 or best < 1 or pool < 6:
             raise ValueError("startup must be at least 3, best at least 1, pool at least 6")
         self.problem = problem
@@ -65,7 +68,7 @@ class Bayes(Strategy):
             self.values.append(float(row["reward"]))
 
     def _pick(self, trial: int) -> Proposal | None:
-        """The best of a pool by one draw from the process; None where nothing new is found."""
+        """The most promising of a pool that may be proposed; None where there is none."""
         import numpy as np
 
         rng = self.problem.generator(trial, "bayes")
@@ -73,14 +76,16 @@ class Bayes(Strategy):
             _encoding(self.records, self.problem.domains), self._kernel(), self.records, self.values
         )
         order = np.argsort(-process.seen, kind="stable")[: self.best]
-        pool = self._pool(trial, [self.records[i] for i in order], rng)
-        if not pool:
-            return None
+        pool = self._pool([self.records[i] for i in order], rng)
         if self.running:
             process.believe([p.choices for p in self.running.values()])
-        mean, deviation = process.posterior([p.choices for p in pool])
+        mean, deviation = process.posterior(pool)
         drawn = mean + deviation * np.array([rng.gauss(0, 1) for _ in pool])
-        return pool[int(np.argmax(drawn))]
+        for i in np.argsort(-drawn, kind="stable")[:TRIES]:
+            proposal = self.moves.make(trial, pool[i], rng, note={"by": "bayes"})
+            if proposal is not None:
+                return proposal
+        return None
 
     def _kernel(self) -> Kernel:
         """Fitted to the trials there were when their number was last a multiple of `EVERY`."""
@@ -91,30 +96,32 @@ class Bayes(Strategy):
             self.fitted = count, fit(encoding, records, self.values[:count])
         return self.fitted[1]
 
-    def _pool(self, trial: int, best: list[Answers], rng: random.Random) -> list[Proposal]:
-        """New networks that may be proposed."""
-        note = {"by": "bayes"}
-        found: dict[str, Proposal] = {}
-
-        def enter(answers: Answers) -> None:
-            proposal = self.moves.make(trial, answers, rng, note=note)
-            if proposal is not None and proposal.genome is not None:
-                found.setdefault(proposal.genome.key, proposal)
-
+    def _pool(self, best: list[Answers], rng: random.Random) -> list[Answers]:
+        """Answers that were not given before, without repeats."""
         domains = self.problem.domains
         share = -(-self.pool // len(best))
+        given = {_name(answers) for answers in self.records}
+        found: dict[str, Answers] = {}
+
+        def enter(answers: Answers) -> None:
+            name = _name(answers)
+            if name not in given:
+                found.setdefault(name, answers)
+
         for answers in best:
-            near = [changed for _, changed in islice(neighbours(answers, domains, rng), share)]
-            for changed in near[: share * 2 // 3]:
+            near = [changed for _, changed in islice(neighbours(answers, domains, rng), share // 2)]
+            for changed in near:
                 enter(changed)
-            for changed in rng.sample(near, min(len(near), share // 6)):
+            for changed in rng.choices(near, k=share // 4 if near else 0):
                 for _, further in islice(neighbours(changed, domains, rng), 1):
                     enter(further)
-        for _ in range(self.pool // 6):
-            drawn = self.problem.draw(trial, Random(rng, domains), self.problem.window.highest, note=note)
-            if drawn.genome is not None and self.moves.open(drawn):
-                found.setdefault(drawn.genome.key, drawn)
+            for _ in range(share // 4):
+                enter({name: domains[name].draw(rng) for name in rng.choice(self.records)})
         return list(found.values())
+
+
+def _name(answers: Answers) -> str:
+    return json.dumps(answers, sort_keys=True)
 
 
 def _encoding(records: list[Answers], domains: dict[str, Domain]) -> Encoding:

@@ -1,6 +1,6 @@
 """Who answers a space's questions. A new strategy is one file and one import line here."""
 
-from nas.strategies import random, tpe
+from nas.strategies import optuna, random
 from nas.strategies.base import (
     STRATEGIES,
     Exhausted,
@@ -30,7 +30,7 @@ __all__ = [
     "Wait",
     "Window",
     "make",
+    "optuna",
     "random",
     "strategy",
-    "tpe",
 ]

@@ -76,8 +76,15 @@ def reward(proposal: Proposal) -> dict[str, Any] | None:
     return {"reward": None if failed else infer(proposal.genome).params / 1e6}
 
 
+CHEAP = {"gp": "gp:startup=38,candidates=64,starts=2"}
+"""Options with which a strategy whose asks take long is tried."""
+
+LISTS = {"brute-force"}
+"""Strategies that go through all answers, most of which are outside these windows."""
+
+
 def whole(name: str, problem: Problem) -> Strategy:
-    return Dedup(Constrain(make(name, problem), problem))
+    return Dedup(Constrain(make(CHEAP.get(name, name), problem), problem))
 
 
 def go_on(strategy: Strategy, told: Told, asks: int) -> Told:
@@ -97,7 +104,7 @@ def test_a_seed_fixes_every_proposal_and_resume_continues_it(name: str, problem:
     full = go_on(whole(name, PROBLEMS[problem]()), [], 40)
     again = go_on(whole(name, PROBLEMS[problem]()), [], 40)
     assert [p.choices for p, _ in full] == [p.choices for p, _ in again]
-    assert any(p.settled is None for p, _ in full)
+    assert any(p.settled is None for p, _ in full) or name in LISTS
     for cut in (5, 20, 31):
         fresh = PROBLEMS[problem]()
         for proposal, _ in full[:cut]:  # as the driver does, so that the domains are known
@@ -164,7 +171,7 @@ def test_tells_may_come_in_any_order(name: str) -> None:
             strategy.tell(late, reward(late))
 
 
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("name", sorted(set(STRATEGIES) - LISTS))
 def test_what_is_trained_is_inside_the_window_and_new(name: str) -> None:
     problem = laptop()
     trained = [p for p, _ in go_on(whole(name, problem), [], 60) if p.settled is None]
@@ -189,7 +196,7 @@ def test_an_exhausted_space_ends_with_a_sentence(name: str) -> None:
                 trained.add(proposal.genome.key)
             strategy.tell(proposal, reward(proposal))
 
-    with pytest.raises(Exhausted, match="proposals in a row"):
+    with pytest.raises(Exhausted, match=r"proposals in a row|every answer"):
         everything()
     assert len(trained) == 3
 
@@ -198,7 +205,7 @@ def test_an_exhausted_space_ends_with_a_sentence(name: str) -> None:
 def test_an_empty_window_ends_with_a_sentence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nas.strategies.random.DRAWS", 300)
     strategy = whole(name, Problem(TOY, 0, Window({"params": (1, 2)})))
-    with pytest.raises(Exhausted, match=r"outside 1 to 2|in a row"):
+    with pytest.raises(Exhausted, match=r"outside 1 to 2|in a row|every answer"):
         go_on(strategy, [], 3000)
 
 

@@ -14,7 +14,7 @@ VERBS = {
     "search": "search a space for the best network",
     "spaces": "list search spaces and networks, and say what is in one",
     "show": "show one network: shapes, costs, blocks",
-    "export": "write a network as plain PyTorch or JSON",
+    "export": "write a network as plain PyTorch, ONNX, JSON, or its weights",
     "table": "write a run's table as Parquet",
 }
 """Every command, which is also the module `nas.<verb>`, and what it is for."""
@@ -66,6 +66,7 @@ def _user_errors() -> tuple[type[BaseException], ...]:
         ("nas.options", ("UsageError",)),
         ("nas.store", ("StoreError",)),
         ("nas.build", ("WeightsError",)),
+        ("nas.formats", ("ExportError",)),
         ("nas.sources", ("DataError",)),
         ("nas.strategies.base", ("UnknownStrategyError",)),
         ("nas.targets", ("TargetError",)),

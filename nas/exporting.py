@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cells.emit import emit
 from cells.genome import Genome
@@ -50,11 +51,19 @@ def source_text(target: Target, genome: Genome, name: str | None = None, *, weig
     source = emit(genome, name=name)
     made = class_name(source)
     whole = infer(genome, aux=True).params
-    doc = "\n".join([f"{made}: {_one_line(target.name)}.", "", *_paragraph(_facts(target, genome)), ""])
-    doc += (
-        f"\n    net = {made}().eval()"
-        f'\n    net.load_state_dict(torch.load("{_one_line(weights)}", weights_only=True))\n'
-    )
+    facts = "\n".join(textwrap.fill(" ".join(told), 100, **_WRAP) for told in _facts(target, genome))
+    doc = f"""{made}: {_one_line(target.name)}.
+
+{facts}
+
+    net = {made}().eval()
+    net.load_state_dict(torch.load("{_one_line(weights)}", weights_only=True))
+"""
+    if target.row is not None or target.members:
+        fused = " --fuse-bn" if genome != target.genome else ""
+        doc += f"""
+    python -m nas.export {_one_line(target.name)}{fused} --to {_one_line(weights)}  # writes them
+"""
     check = f"""
 
 if __name__ == "__main__":
@@ -66,45 +75,47 @@ if __name__ == "__main__":
     return f'"""{doc}"""\n\n{source}{check}'
 
 
-def _facts(target: Target, genome: Genome) -> Iterator[str]:
-    """What the docstring says, sentence by sentence."""
+_WRAP: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}
+
+
+def _facts(target: Target, genome: Genome) -> Iterator[list[str]]:
+    """What the docstring says: paragraphs of sentences."""
     costs = infer(genome)
     more = infer(genome, aux=True).params - costs.params
-    yield f"Input {'x'.join(map(str, genome.input))}, output {'x'.join(map(str, costs.output))}"
-    yield (
-        f"Parameters {costs.params:,}{f' and {more:,} of auxiliary heads' if more else ''}, "
-        f"multiply-adds {costs.macs:,}, key {genome.key}"
-    )
-    if genome != target.genome:
-        yield "Batch norms are folded into the convolutions: for inference"
-    if target.members:
-        yield "The output is the mean of the members' probabilities"
-    for number, member in enumerate(target.members):
-        yield f"Member {number} is {_one_line(member.name)}: {', '.join(_history(member))}"
+    yield [
+        f"Input {'x'.join(map(str, genome.input))}, output {'x'.join(map(str, costs.output))}.",
+        f"Parameters {costs.params:,}{f' and {more:,} of auxiliary heads' if more else ''},",
+        f"multiply-adds {costs.macs:,}, key {genome.key}.",
+    ]
     if target.row is not None:
-        yield ", ".join(_history(target))
+        yield [_history(target.row, target.confirmed)]
+    for number, member in enumerate(target.members):
+        assert member.row is not None
+        said = _history(member.row, member.confirmed)
+        yield [f"Member {number}, {member.genome.key}:", said]
+    if target.members:
+        yield ["The output is the mean of the members' probabilities."]
     if target.row is not None or target.members:
-        yield "Images are normalised as in training: by channel, to mean 0 and deviation 1"
-    if target.row is None and not target.members:
-        yield f"From {_one_line(target.origin).rstrip('.')}"
+        yield ["Images are normalised as in training: by channel, to mean 0 and deviation 1."]
+    else:
+        yield [f"From {_one_line(target.origin).rstrip('.')}."]
+    if genome != target.genome:
+        yield ["Batch norms are folded into the convolutions: for inference."]
 
 
-def _history(target: Target) -> Iterator[str]:
+def _history(row: Mapping[str, Any], confirmed: tuple[float, float, int] | None) -> str:
     """Where a result comes from and what it reached."""
-    row = target.row
-    assert row is not None
     recipe = json.loads(row["recipe"])
-    yield f"trial {row['trial']} of a search of {_one_line(row['space'])} on {_one_line(recipe['dataset'])}"
-    yield f"validation accuracy {row['val_accuracy']:.2%} in the search"
-    if target.confirmed is not None:
-        mean, deviation, seeds = target.confirmed
-        spread = f" ± {100 * deviation:.2f}" if seeds > 1 else ""
-        yield f"confirmed {mean:.2%}{spread} ({seeds} seeds)" if seeds > 1 else f"confirmed {mean:.2%}"
-
-
-def _paragraph(sentences: Iterator[str]) -> list[str]:
-    text = " ".join(f"{s[0].upper()}{s[1:]}." for s in sentences)
-    return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
+    found = (
+        f"Trial {row['trial']} of a search of {_one_line(row['space'])} on {_one_line(recipe['dataset'])}, "
+        f"validation accuracy {row['val_accuracy']:.2%} in the search"
+    )
+    if confirmed is not None:
+        mean, deviation, seeds = confirmed
+        found += f", confirmed {mean:.2%}" + (
+            f" ± {100 * deviation:.2f} ({seeds} seeds)" if seeds > 1 else ""
+        )
+    return found + "."
 
 
 def _one_line(text: str) -> str:

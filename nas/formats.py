@@ -160,8 +160,8 @@ def _members(target: Target, own: Mapping[str, Tensor]) -> State:
     kept = [member for member in target.members if member.weights is not None]
     if len(kept) < len(target.members):
         raise ExportError(
-            f"{target.name}: the run kept the weights of {len(kept)} of them "
-            f"(a smaller --ensemble, or a search with --keep {len(target.members)})"
+            f"{target.name}: the run kept the weights of {len(kept)} of these networks "
+            f"(vote among fewer, or search with --keep {len(target.members)})"
         )
     found: State = {}
     for number, member in enumerate(target.members):

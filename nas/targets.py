@@ -117,7 +117,7 @@ def best_together(text: str, count: int) -> Target:
         raise TargetError(f"--ensemble {count}: {text} has {len(first)} trained networks")
     members = tuple(of_row(run, row) for row in [*first.values()][:count])
     genome = ensemble([member.genome for member in members])
-    return Target(f"the best {count} of {run.path}", genome, f"run {run.path}", members=members)
+    return Target(f"{run.path} --ensemble {count}", genome, f"run {run.path}", members=members)
 
 
 def find_space(text: str) -> Space:

@@ -78,4 +78,4 @@ class Vote(Op):
         return inputs[0]
 
     def expression(self, *args: str) -> str:
-        return f"torch.stack([{', '.join(args)}]).softmax(2).mean(0)"
+        return f"torch.mean(torch.softmax(torch.stack([{', '.join(args)}]), 2), 0)"

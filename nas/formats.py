@@ -23,6 +23,7 @@ from cells.ops import Shape
 from nas.alone import Batch, Job
 from nas.build import build, load_weights
 from nas.exporting import class_name, file_names, genome_text, source_text
+from nas.store import write_atomically
 from nas.targets import Target
 from nas.verify import VerificationError, require, run_alone
 
@@ -87,10 +88,13 @@ def export(
     folder = to.parent if names == [to.name] else to
     if any(file.endswith(".onnx") for file in names):
         _needs_onnx()
+    genome, folds = fuse(target.genome) if fuse_bn else (target.genome, ())
+    if names == [to.name] and to.suffix == ".json":
+        write_atomically(to, _checked_json(genome).encode())
+        return [Written(to, None)]
     say("building")
     module = build(target.genome).eval()
     known = _load(module, target, weights)
-    genome, folds = fuse(target.genome) if fuse_bn else (target.genome, ())
     handed = module
     if folds:
         handed = build(genome).eval()
@@ -252,10 +256,7 @@ def _write(
     file: Path, genome: Genome, source: str, state: State, program: torch.export.ExportedProgram | None
 ) -> None:
     if file.suffix == ".json":
-        text = genome_text(genome)
-        if Genome.loads(text).key != genome.key:
-            raise VerificationError(f"{file.name} is another network than was written")
-        file.write_text(text)
+        file.write_text(_checked_json(genome))
     elif file.suffix == ".py":
         file.write_text(source)
     elif file.suffix == ".pt":
@@ -278,6 +279,13 @@ def _write(
                 external_data=size > _ONE_FILE,
                 verbose=False,
             )
+
+
+def _checked_json(genome: Genome) -> str:
+    text = genome_text(genome)
+    if Genome.loads(text).key != genome.key:
+        raise VerificationError("the genome is another when it is read again")
+    return text
 
 
 @contextmanager

@@ -6,9 +6,7 @@ imports nothing of ours.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import io
 import json
 import re
 import runpy
@@ -117,8 +115,8 @@ def _torch(job: Job) -> tuple[Any, int | None]:
     if job["file"].endswith(".pt2"):
         module: Any = torch.export.load(job["file"]).module()
     else:
-        with contextlib.redirect_stdout(io.StringIO()):  # the file's own check reports there
-            module = runpy.run_path(job["file"], run_name="__main__")[job["name"]]().eval()
+        # Run as a program, so that its own check takes place.
+        module = runpy.run_path(job["file"], run_name="__main__")[job["name"]]().eval()
         params = sum(p.numel() for p in module.parameters())
     if job["weights"].endswith(".safetensors"):
         from safetensors.torch import load_file
@@ -179,6 +177,7 @@ def _badness(difference: float) -> float:
 def main() -> None:
     """Reads the work from standard input, writes one JSON line for each job."""
     work: Work = json.load(sys.stdin)
+    answers, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed is no answer
     sys.meta_path[:] = [Guard(work["only"])]
     if "torch" in work["only"]:
         import torch
@@ -190,7 +189,7 @@ def main() -> None:
             found = _run_onnx(job, work["threads"]) if onnx else _run_torch(job)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the answer to this job
             found = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(found), flush=True)
+        print(json.dumps(found), file=answers, flush=True)
 
 
 if __name__ == "__main__":

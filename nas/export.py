@@ -62,10 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.ensemble is not None and given.weights is not None:
         p.error("argument --weights: an ensemble has those of its members")
 
+    from nas.exporting import file_names
     from nas.progress import console
     from nas.targets import best_together, resolve
     from search_spaces import load_plugins
 
+    try:
+        file_names(Path(given.to))
+    except ValueError as error:
+        p.error(f"argument --to: {error}")
     load_plugins()
     if given.ensemble is not None:
         found = best_together(given.target, given.ensemble)

@@ -91,8 +91,7 @@ def _facts(target: Target, genome: Genome) -> Iterator[list[str]]:
         yield [_history(target.row, target.confirmed)]
     for number, member in enumerate(target.members):
         assert member.row is not None
-        said = _history(member.row, member.confirmed)
-        yield [f"Member {number}, {member.genome.key}:", said]
+        yield [f"Member {number}, {member.row['key']}:", _history(member.row, member.confirmed)]
     if target.members:
         yield ["The output is the mean of the members' probabilities."]
     if target.row is not None or target.members:

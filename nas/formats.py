@@ -84,7 +84,7 @@ def export(
     try:
         names = file_names(to)
     except ValueError as error:
-        raise ExportError(f"--to: {error}") from error
+        raise ExportError(str(error)) from error
     folder = to.parent if names == [to.name] else to
     if any(file.endswith(".onnx") for file in names):
         _needs_onnx()
@@ -118,15 +118,14 @@ def export(
             if suffix in (".pt2", ".onnx") and program is None:
                 program = _traced(handed, genome.input)
             _write(files / file, genome, source, handed.state_dict(), program)
-        tolerance = TOLERANCE if folds else 0.0
         params = sum(p.numel() for p in handed.parameters())
         differences: dict[str, float] = {}
         for only, jobs in _jobs(work, names, class_name(source), batches).items():
             say(f"checking {', '.join(jobs)}")
             found = run_alone([*jobs.values()], only, torch.get_num_threads())
             for (file, job), answer in zip(jobs.items(), found, strict=True):
-                allowed = max(tolerance, TOLERANCE if file.endswith(".onnx") else 0.0)
-                differences[file] = require(job, answer, allowed, params)
+                exact = not folds and not file.endswith(".onnx")
+                differences[file] = require(job, answer, 0.0 if exact else TOLERANCE, params)
         folder.mkdir(exist_ok=True)
         for part in files.iterdir():  # large ONNX weights are a file of their own
             part.replace(folder / part.name)
@@ -269,16 +268,23 @@ def _write(
             torch.export.save(program, file)
     else:
         assert program is not None
-        size = sum(tensor.nbytes for tensor in state.values())
+        _write_onnx(file, program, large=sum(tensor.nbytes for tensor in state.values()) > _ONE_FILE)
+
+
+def _write_onnx(file: Path, program: torch.export.ExportedProgram, *, large: bool) -> None:
+    try:
         with _quiet():
             torch.onnx.export(
                 program,
                 f=file,
                 input_names=["input"],
                 output_names=["output"],
-                external_data=size > _ONE_FILE,
+                external_data=large,
                 verbose=False,
             )
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ExportError(f"{file.name}: ONNX cannot express the network: {reason}") from error
 
 
 def _checked_json(genome: Genome) -> str:

@@ -14,7 +14,7 @@ VERBS = {
     "search": "search a space for the best network",
     "spaces": "list search spaces and networks, and say what is in one",
     "show": "show one network: shapes, costs, blocks",
-    "export": "write a network as plain PyTorch or JSON",
+    "export": "write a network as plain PyTorch, ONNX, JSON, or its weights",
     "scale": "make a network deeper, wider, or one for larger images",
     "table": "write a run's table as Parquet",
 }
@@ -69,6 +69,7 @@ def _user_errors() -> tuple[type[BaseException], ...]:
         ("nas.tables", ("TableError",)),
         ("nas.store", ("StoreError",)),
         ("nas.build", ("WeightsError",)),
+        ("nas.formats", ("ExportError",)),
         ("nas.sources", ("DataError",)),
         ("nas.strategies.base", ("UnknownStrategyError", "StrategyError")),
         ("nas.targets", ("TargetError",)),

@@ -120,10 +120,11 @@ def show(said: Mapping[str, Any]) -> None:
 
 
 def write(target: Target, file: Path, *, quiet: bool = False) -> None:
-    """Writes the genome (.json) or its source (.py), as `nas.export` does."""
+    """Writes the genome (.json) or its source (.py); `nas.export` writes that of the .json in other formats."""
     from nas.exporting import genome_text, source_text
 
-    text = source_text(target) if file.suffix == ".py" else genome_text(target)
+    genome = target.genome
+    text = source_text(target, genome) if file.suffix == ".py" else genome_text(genome)
     file.write_text(text)
     if not quiet:
         print(f"wrote {file} (key {target.genome.key}, {len(text.splitlines())} lines)")

@@ -259,6 +259,31 @@ def write_atomically(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
+class Result(dict[str, Any]):
+    """The row of a trained network, which can be exported."""
+
+    def __init__(self, run: Run, row: Mapping[str, Any]) -> None:
+        super().__init__(row)
+        self.run = run
+
+    def export(self, to: str | os.PathLike[str], **options: Any) -> list[Path]:
+        """Writes the network as `nas.export` does; returns the files.
+
+        >>> run.best().export("net.py", name="MyNet")
+
+        Args:
+            to: a .py, .pt, .safetensors, .pt2, .onnx or .json, or a folder for all of them.
+            options: of `nas.formats.export`.
+
+        Raises:
+            ExportError, VerificationError, WeightsError, Invalid: as `nas.formats.export` does.
+        """
+        from nas.formats import export
+        from nas.targets import of_row
+
+        return [written.file for written in export(of_row(self.run, self), to, **options)]
+
+
 class Run:
     """What a search left behind, read from its directory.
 
@@ -295,7 +320,7 @@ class Run:
         rows = [r for r in self.table().to_pylist() if r["status"] == "ok" and str(r["key"]).startswith(key)]
         return sorted(rows, key=lambda r: (-r["val_accuracy"], r["trial"]))
 
-    def best(self, key: str = "") -> dict[str, Any]:
+    def best(self, key: str = "") -> Result:
         """The winner: the network whose confirmed accuracy is highest, or else the row of highest reward.
 
         Raises:
@@ -305,7 +330,7 @@ class Run:
         if not rows:
             which = f" whose key starts with {key}" if key else ""
             raise StoreError(f"{self.path}: no finished trial{which}")
-        return dict(verdict(rows, self.config.get("winner", WINNERS[0]))["winner"])
+        return Result(self, verdict(rows, self.config.get("winner", WINNERS[0]))["winner"])
 
     def genome(self, key: str = "") -> Genome:
         """The winner's genome, or that of another key."""

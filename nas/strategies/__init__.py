@@ -1,6 +1,6 @@
 """Who answers a space's questions. A new strategy is one file and one import line here."""
 
-from nas.strategies import random, tpe
+from nas.strategies import ppo, random, reinforce, tpe
 from nas.strategies.base import (
     STRATEGIES,
     Exhausted,
@@ -30,7 +30,9 @@ __all__ = [
     "Wait",
     "Window",
     "make",
+    "ppo",
     "random",
+    "reinforce",
     "strategy",
     "tpe",
 ]

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 TRIES = 32
 """Samples of the policy for one proposal, at most."""
 
+HEAT = 8
+"""Settled proposals and repeats in a row that double the temperature."""
+
 PATIENCE = 16
-"""Repeats in a row after which a proposal may be a repeat."""
+"""Settled proposals and repeats in a row after which the next sample is proposed, whatever it is."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,17 @@ class Sample:
 class Controller(Strategy):
     """Samples a policy; subclasses say how a batch changes it.
 
-    A sample outside the window is drawn again, up to 32 times, and so is a network that was proposed before;
-    each repeat in a row raises the temperature of the next sample, so that a policy which is sure of its
-    answers looks around them, and in the end at the whole space. `novel=false` takes repeats as they come.
-    The likelihood in the note is that of the sampled answers at their temperature. That drawing again makes
-    what is accepted more likely by a common factor is left out of account.
+    An ask samples up to 32 times, until a network is inside the window and new. Every repeat raises the
+    temperature of the next sample, and so does every settled proposal in a row: a policy that is sure of its
+    answers looks around them, and in the end all over the space. With `novel=false` repeats are proposed,
+    and the temperature stays 1. The note holds the likelihood of the answers when they were sampled; that
+    sampling until something is accepted makes them likelier by a common factor is left out of account.
 
-    The baseline is a bias-corrected moving average. A trial without a reward (failed, pruned, invalid,
-    outside the window) counts as the worst one so far and leaves the baseline alone; before there is a
-    reward, nothing is learned. A duplicate teaches what is known of its network; a trial that the policy did
-    not sample, such as a seed point, teaches as if it had.
+    Every trial teaches. The baseline is a bias-corrected moving average of the rewards, the trial's own
+    included. A trial without reward (failed, pruned, invalid, outside the window) counts as the worst one so
+    far, and leaves the baseline alone; while there is no reward, there is nothing to learn. A duplicate
+    counts as what is known of its network. Answers that the policy did not give, such as a seed point's,
+    count as if it had given them now.
     """
 
     name: str
@@ -93,7 +97,7 @@ class Controller(Strategy):
             settings.lr,
         )
         self.seen: set[str] = set()
-        self.repeats = 0  # duplicates told in a row
+        self.fruitless = 0  # settled proposals told in a row
         self.worst: float | None = None
         self.sums = (0.0, 0.0)  # moving sums of rewards and of ones: the baseline is their quotient
         self.batch: list[Sample] = []
@@ -101,23 +105,21 @@ class Controller(Strategy):
     def ask(self, trial: int) -> Proposal:
         """See `Strategy`. The note has the log-likelihood of the answers and the number of samples drawn."""
         generator = self.problem.generator(trial, self.name)
-        window, repeats = self.problem.window, self.repeats
+        window, fruitless = self.problem.window, self.fruitless
         for tries in range(1, TRIES + 1):
-            heat = 2.0 ** min(repeats / 4, 32) if self.settings.novel else 1.0
-            chooser = Sampler(self.policy, generator, self.problem.domains, heat)
-            limits = window.highest if tries < TRIES else None  # what is returned is drawn to its end
+            last = tries == TRIES or fruitless >= PATIENCE
+            temperature = 2.0 ** min(fruitless / HEAT, 32) if self.settings.novel else 1.0
+            chooser = Sampler(self.policy, generator, self.problem.domains, temperature)
+            limits = None if last else window.highest  # what may be returned is drawn to its end
             proposal = self.problem.draw(trial, chooser, limits)
-            note = {"by": self.name, "log_likelihood": chooser.log_likelihood, "samples": tries}
-            proposal = replace(proposal, note=note)
-            if proposal.genome is None or window.violation(costs_of(proposal)) is not None:
-                continue
-            if not self.settings.novel or proposal.genome.key not in self.seen:
+            inside = proposal.genome is not None and window.violation(costs_of(proposal)) is None
+            repeat = proposal.genome is not None and proposal.genome.key in self.seen
+            if last or (inside and not (self.settings.novel and repeat)):
                 break
-            repeats += 1
-            if repeats >= PATIENCE:
-                break
+            fruitless += inside
         self.adopt(proposal)
-        return proposal
+        note = {"by": self.name, "log_likelihood": chooser.log_likelihood, "samples": tries}
+        return replace(proposal, note=note)
 
     def adopt(self, proposal: Proposal) -> None:
         """See `Strategy`."""
@@ -127,8 +129,7 @@ class Controller(Strategy):
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""
         self.adopt(proposal)
-        settled = proposal.settled
-        self.repeats = self.repeats + 1 if settled is not None and settled.status == "duplicate" else 0
+        self.fruitless = self.fruitless + 1 if proposal.settled is not None else 0
         values = self.problem.values(row)
         if values is not None:
             reward = math.copysign(abs(values[0]) ** self.settings.power, values[0])
@@ -147,23 +148,22 @@ class Controller(Strategy):
                 self.learn(self.batch)
             self.batch = []
 
-    def learn(self, batch: list[Sample]) -> None:
+    def learn(self, samples: list[Sample]) -> None:
         """Changes the policy by a batch."""
         import torch
 
-        advantages = torch.tensor([sample.advantage for sample in batch])
-        records = [sample.choices for sample in batch]
-        old: Tensor | None = None
+        batch = self.policy.encode([sample.choices for sample in samples], self.problem.domains)
+        advantages = torch.tensor([sample.advantage for sample in samples])
+        behaviour = [sample.behaviour for sample in samples]
+        if None in behaviour:
+            with torch.no_grad():
+                now = self.policy.likelihoods(batch)[0].tolist()
+            behaviour = [new if old is None else old for old, new in zip(behaviour, now, strict=True)]
+        old = torch.tensor(behaviour)
 
         def loss() -> Tensor:
-            nonlocal old
-            logs, entropies = self.policy.likelihoods(records, self.problem.domains)
-            if old is None:
-                now = logs.tolist()
-                given = [l if s.behaviour is None else s.behaviour for s, l in zip(batch, now, strict=True)]
-                old = torch.tensor(given)
-            gain = self.gain(logs, old, advantages)
-            return -(gain + self.settings.entropy * entropies).mean()
+            logs, entropies = self.policy.likelihoods(batch)
+            return -(self.gain(logs, old, advantages) + self.settings.entropy * entropies).mean()
 
         for _ in range(self.settings.epochs):
             self.policy.descend(loss)

@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from nas.strategies.vocabulary import Question
@@ -26,25 +27,26 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 INITIAL = 0.1
-"""Weights are drawn uniformly from -0.1 to 0.1 (Zoph et al. 2018), what all answers have in common from
-1e-3 N(0, 1) (NATS-Bench): at first answers follow the distributions of their domains."""
+"""Weights are drawn uniformly from -0.1 to 0.1, and b from 1e-3 N(0, 1) as in NATS-Bench: so small that at
+first answers follow the distributions of their domains."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What the policy remembers of earlier answers: (layers, H) outputs and cells, and the next input (H,)."""
+    """What the policy remembers: (layers, H) outputs h and cells c, and the next input x (H,)."""
 
     h: Array
     c: Array
     x: Array
 
 
-class Parameters:
-    """What belongs to one question: of its logits, features (b + W h), and of what is fed back, features U.
+class Met:
+    """A question that was met, and what is learned of it.
 
     Attributes:
-        tensors: b (k,), and with an LSTM W (k, H) and U (k, H).
-        arrays: the same memory.
+        tensor: (k, 1 + 2H), for each feature of an answer b, W and U: logits are prior + features (b + W h),
+            and what is fed back of an answer is its features U.
+        b, w, u: the same memory.
     """
 
     def __init__(self, question: Question, seed: int, hidden: int) -> None:
@@ -52,12 +54,33 @@ class Parameters:
 
         generator = torch.Generator().manual_seed(seed)
         k = question.features.shape[1]
+        common = 1e-3 * torch.randn(k, 1, generator=generator)
+        others = torch.empty(k, 2 * hidden).uniform_(-INITIAL, INITIAL, generator=generator)
         self.question = question
-        made = [1e-3 * torch.randn(k, generator=generator)]
-        for _ in range(2 if hidden else 0):
-            made.append(torch.empty(k, hidden).uniform_(-INITIAL, INITIAL, generator=generator))
-        self.tensors = [torch.nn.Parameter(tensor) for tensor in made]
-        self.arrays: list[Array] = [tensor.detach().numpy() for tensor in self.tensors]
+        self.tensor = torch.nn.Parameter(torch.cat([common, others], 1))
+        array: Array = self.tensor.detach().numpy()
+        self.b, self.w, self.u = array[:, 0], array[:, 1 : 1 + hidden], array[:, 1 + hidden :]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B answer vectors of up to T answers, P in all; rows are those of all answers to all their questions.
+
+    Attributes:
+        met: the questions.
+        fed: (T, B) row of each answer; 0 where a vector has ended.
+        asked: (T, B) where it has not.
+        rows: (P, n) rows of all answers to the same question; where there are fewer, one after the last.
+        chosen: (P,) which of these it is.
+        owner: (P,) whose it is.
+    """
+
+    met: list[Met]
+    fed: Tensor
+    asked: Tensor
+    rows: Tensor
+    chosen: Tensor
+    owner: Tensor
 
 
 class Policy:
@@ -73,7 +96,7 @@ class Policy:
         import torch
 
         self.seeds, self.hidden, self.layers = seeds, hidden, layers
-        self.known: dict[str, Parameters] = {}
+        self.known: dict[str, Met] = {}
         self.lstm: torch.nn.LSTM | None = None
         shared: list[torch.nn.Parameter] = []
         if hidden:
@@ -90,11 +113,11 @@ class Policy:
         zeros = torch.zeros(layers, hidden).numpy()
         self.start = State(zeros, zeros, self.first.detach().numpy() if hidden else zeros[:1])
 
-    def meet(self, name: str, domain: Domain) -> Parameters:
-        """The parameters of a question."""
+    def meet(self, name: str, domain: Domain) -> Met:
+        """What is learned of a question."""
         if name not in self.known:
-            made = self.known[name] = Parameters(Question(domain), self.seeds(name), self.hidden)
-            self.optimiser.add_param_group({"params": made.tensors})
+            self.known[name] = Met(Question(domain), self.seeds(name), self.hidden)
+            self.optimiser.add_param_group({"params": [self.known[name].tensor]})
         return self.known[name]
 
     # -- one by one, in numpy: torch's overhead for each operation would be most of the time ----------
@@ -114,69 +137,73 @@ class Policy:
             cs.append(c)
         return State(np.stack(hs), np.stack(cs), x)
 
-    def probabilities(self, state: State, one: Parameters, temperature: float = 1.0) -> Array:
+    def probabilities(self, state: State, met: Met, temperature: float = 1.0) -> Array:
         """(n,) of the answers to a question; a high temperature leads back to the domain's distribution."""
         import numpy as np
 
-        b, question = one.arrays[0], one.question
-        learned = question.features @ (b + one.arrays[1] @ state.h[-1] if self.hidden else b)
-        logits = question.prior + learned / temperature
-        odds: Array = np.exp(logits - logits.max())
-        return odds / odds.sum()
+        learned = met.b + met.w @ state.h[-1] if self.hidden else met.b
+        logits = met.question.prior + met.question.features @ learned / temperature
+        odds = np.exp(logits - logits.max())
+        shares: Array = odds / odds.sum()
+        return shares
 
-    def feed(self, state: State, one: Parameters, number: int) -> State:
+    def feed(self, state: State, met: Met, number: int) -> State:
         """The state with that answer as its next input."""
         if not self.hidden:
             return state
-        return State(state.h, state.c, one.question.features[number] @ one.arrays[2])
+        x: Array = met.question.features[number] @ met.u
+        return State(state.h, state.c, x)
 
     # -- many at once, in torch -----------------------------------------------------------------------
 
-    def likelihoods(
-        self, records: Sequence[Mapping[str, Scalar]], domains: Mapping[str, Domain]
-    ) -> tuple[Tensor, Tensor]:
-        """(B,) log-likelihoods of B answer vectors, and (B,) summed entropies of their questions."""
+    def encode(self, records: Sequence[Mapping[str, Scalar]], domains: Mapping[str, Domain]) -> Batch:
+        """Answer vectors, none of them empty, in the order of asking."""
         import torch
-        from torch.nn.utils.rnn import pad_sequence
 
-        names = list(dict.fromkeys(name for record in records for name in record))
-        place = {name: q for q, name in enumerate(names)}
-        known = [self.meet(name, domains[name]) for name in names]
-        steps = max(map(len, records))
-        # Where each question stands in each record; the last place is that of questions not asked.
-        when = torch.full((len(names), len(records)), steps)
-        answer = torch.zeros(len(names), len(records), dtype=torch.long)
-        fed = torch.zeros(steps, len(records), 2, dtype=torch.long)
-        for i, record in enumerate(records):
-            for t, (name, value) in enumerate(record.items()):
-                q = place[name]
-                when[q, i], answer[q, i] = t, known[q].question.number(value)
-                fed[t, i, 0], fed[t, i, 1] = q, answer[q, i]
-        asked = when < steps
+        met = {name: self.meet(name, domains[name]) for record in records for name in record}
+        ends = list(accumulate(one.question.size for one in met.values()))
+        begins = dict(zip(met, [0, *ends], strict=False))
+        widest = max(one.question.size for one in met.values())
+        own = {
+            name: [begins[name] + i if i < one.question.size else ends[-1] for i in range(widest)]
+            for name, one in met.items()
+        }
+        numbers = [[met[name].question.number(value) for name, value in record.items()] for record in records]
+        steps = range(max(map(len, records)))
+        fed = [
+            [begins[name] + number for name, number in zip(record, given, strict=True)]
+            for record, given in zip(records, numbers, strict=True)
+        ]
+        # By time first, as the LSTM goes.
+        order = [(t, i) for t in steps for i, record in enumerate(records) if t < len(record)]
+        names = [list(record) for record in records]
+        return Batch(
+            list(met.values()),
+            torch.tensor([[row[t] if t < len(row) else 0 for row in fed] for t in steps]),
+            torch.tensor([[t < len(row) for row in fed] for t in steps]),
+            torch.tensor([own[names[i][t]] for t, i in order]),
+            torch.tensor([numbers[i][t] for t, i in order]),
+            torch.tensor([i for _, i in order]),
+        )
 
-        features = [torch.from_numpy(one.question.features) for one in known]
-        n, k = max(f.shape[0] for f in features), max(f.shape[1] for f in features)
-        padded = torch.zeros(len(names), n, k)
-        prior = torch.full((len(names), n), -1e9)
-        for q, one in enumerate(known):
-            padded[q, : one.question.size, : features[q].shape[1]] = features[q]
-            prior[q, : one.question.size] = torch.from_numpy(one.question.prior)
+    def likelihoods(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(B,) log-likelihoods of answer vectors, and (B,) summed entropies of their questions."""
+        import torch
 
-        def stack(part: int) -> Tensor:
-            return pad_sequence([one.tensors[part] for one in known], batch_first=True)
-
-        weights = stack(0)[:, None]
+        features = [torch.from_numpy(met.question.features) for met in batch.met]
+        table = torch.cat([f @ met.tensor for f, met in zip(features, batch.met, strict=True)])
+        b, w, u = table[:, 0], table[:, 1 : 1 + self.hidden], table[:, 1 + self.hidden :]
+        b = b + torch.cat([torch.from_numpy(met.question.prior) for met in batch.met])
+        logits = b.expand(len(batch.owner), -1)
         if self.lstm is not None:
-            embeddings = padded @ stack(2)
-            inputs = embeddings[fed[..., 0], fed[..., 1]]
-            begin = self.first.expand(1, len(records), -1)
-            outputs, _ = self.lstm(torch.cat([begin, inputs[:-1]]))
-            outputs = torch.cat([outputs, torch.zeros(1, len(records), self.hidden)])
-            weights = weights + outputs[when, torch.arange(len(records))] @ stack(1).mT
-        logs = (weights @ padded.mT + prior[:, None]).log_softmax(-1).expand(-1, len(records), -1)
-        each = logs.gather(-1, answer[..., None])[..., 0]
-        entropies = -(logs.exp() * logs).sum(-1)
-        return (each * asked).sum(0), (entropies * asked).sum(0)
+            first = self.first.expand(1, batch.fed.shape[1], -1)
+            outputs, _ = self.lstm(torch.cat([first, u[batch.fed[:-1]]]))
+            logits = logits + outputs[batch.asked] @ w.mT
+        logs = torch.nn.functional.pad(logits, (0, 1), value=-1e9).gather(1, batch.rows).log_softmax(1)
+        each = logs.gather(1, batch.chosen[:, None])[:, 0]
+        entropies = -(logs.exp() * logs).sum(1)
+        zeros = torch.zeros(batch.fed.shape[1])
+        return zeros.index_add(0, batch.owner, each), zeros.index_add(0, batch.owner, entropies)
 
     def descend(self, loss: Callable[[], Tensor]) -> None:
         """One step of Adam."""
@@ -202,12 +229,12 @@ class Sampler(Recorder):
 
     def answer(self, name: str, domain: Domain) -> Scalar:
         """See `Recorder`."""
-        one = self.policy.meet(name, domain)
-        odds = self._odds(one)
+        met = self.policy.meet(name, domain)
+        odds = self._odds(met)
         number = int(odds.cumsum().searchsorted(self.generator.random() * float(odds.sum()), "right"))
-        number = min(number, one.question.size - 1)
-        self._read(one, number, odds)
-        return one.question.value(number, self.generator)
+        number = min(number, met.question.size - 1)
+        self._read(met, number, odds)
+        return met.question.value(number, self.generator)
 
     def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
         """See `Recorder`: what is remembered, and how likely it was, are the answers as they were mended."""
@@ -215,17 +242,17 @@ class Sampler(Recorder):
         values = super().answer_group(group, domain)
         self.state, self.log_likelihood = before
         for name, value in zip(group.names, values, strict=True):
-            one = self.policy.meet(name, domain)
-            self._read(one, one.question.number(value), self._odds(one))
+            met = self.policy.meet(name, domain)
+            self._read(met, met.question.number(value), self._odds(met))
         return values
 
-    def _odds(self, one: Parameters) -> Array:
+    def _odds(self, met: Met) -> Array:
         self.state = self.policy.advance(self.state)
-        return self.policy.probabilities(self.state, one, self.temperature)
+        return self.policy.probabilities(self.state, met, self.temperature)
 
-    def _read(self, one: Parameters, number: int, odds: Array) -> None:
+    def _read(self, met: Met, number: int, odds: Array) -> None:
         self.log_likelihood += math.log(max(float(odds[number]), 1e-38))
-        self.state = self.policy.feed(self.state, one, number)
+        self.state = self.policy.feed(self.state, met, number)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.choose import Domain, Integer, Pick, Scalar
@@ -50,7 +51,7 @@ class Question:
                 cuts = {_step_at(domain, i / PARTS) for i in range(1, PARTS)}
                 self.edges = [0.0, *sorted(cuts - {0, domain.size}), float(domain.size)]
             below = [_share_below(domain, int(edge)) for edge in self.edges]
-            shares = [high - low for low, high in zip(below, below[1:], strict=False)]
+            shares = [high - low for low, high in pairwise(below)]
         else:
             parts = PARTS if domain.lo < domain.hi else 1
             self.edges = [i / parts for i in range(parts + 1)]
@@ -72,7 +73,7 @@ class Question:
             return self.numbers[type(value), value]
         assert isinstance(value, int | float)
         if isinstance(self.domain, Integer):
-            place: float = (value - self.domain.lo) // self.domain.step
+            place = float((value - self.domain.lo) // self.domain.step)
         elif self.domain.lo == self.domain.hi:
             place = 0.0
         elif self.domain.log:
@@ -92,7 +93,7 @@ class Question:
             return domain.lo + domain.step * step
         place = low + (high - low) * generator.random()
         if domain.log:
-            return min(max(domain.lo * (domain.hi / domain.lo) ** place, domain.lo), domain.hi)
+            return min(max(domain.lo * math.pow(domain.hi / domain.lo, place), domain.lo), domain.hi)
         return min(domain.lo + (domain.hi - domain.lo) * place, domain.hi)
 
 
@@ -100,7 +101,7 @@ def _step_at(domain: Integer, share: float) -> int:
     """The number of steps from `lo` to where that share of the domain's distribution lies below."""
     if not domain.log:
         return round(share * domain.size)
-    value = domain.lo * (domain.hi / domain.lo) ** share
+    value = domain.lo * math.pow(domain.hi / domain.lo, share)
     return min(round((value - domain.lo) / domain.step), domain.size)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TRIES = 32
 """Samples of the policy for one proposal, at most."""
 
-HEAT = 8
+HEAT = 4
 """Settled proposals and repeats in a row that double the temperature."""
 
 PATIENCE = 16

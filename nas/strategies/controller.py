@@ -75,8 +75,12 @@ class Controller(Strategy):
     An ask samples up to 32 times, until a network is inside the window and new. Every repeat raises the
     temperature of the next sample, and so does every settled proposal in a row: a policy that is sure of its
     answers looks around them, and in the end all over the space. With `novel=false` repeats are proposed,
-    and the temperature stays 1. The note holds the likelihood of the answers when they were sampled; that
-    sampling until something is accepted makes them likelier by a common factor is left out of account.
+    and the temperature stays 1.
+
+    The note holds the log-likelihood of the answers when they were sampled, so that trials which end after
+    the policy changed, or were sampled at a higher temperature, are weighed by the importance ratio; it is
+    cut off at 1 before a batch. That sampling until something is accepted makes answers likelier by a common
+    factor is left out of account.
 
     Every trial teaches. The baseline is a bias-corrected moving average of the rewards, the trial's own
     included. A trial without reward (failed, pruned, invalid, outside the window) counts as the worst one so
@@ -154,12 +158,10 @@ class Controller(Strategy):
 
         batch = self.policy.encode([sample.choices for sample in samples], self.problem.domains)
         advantages = torch.tensor([sample.advantage for sample in samples])
-        behaviour = [sample.behaviour for sample in samples]
-        if None in behaviour:
-            with torch.no_grad():
-                now = self.policy.likelihoods(batch)[0].tolist()
-            behaviour = [new if old is None else old for old, new in zip(behaviour, now, strict=True)]
-        old = torch.tensor(behaviour)
+        with torch.no_grad():
+            now = self.policy.likelihoods(batch)[0]
+        given = [math.nan if sample.behaviour is None else sample.behaviour for sample in samples]
+        old = torch.tensor(given).fmax(now)
 
         def loss() -> Tensor:
             logs, entropies = self.policy.likelihoods(batch)
@@ -173,7 +175,7 @@ class Controller(Strategy):
 
         Args:
             logs: (B,) log-likelihoods under the policy.
-            old: (B,) log-likelihoods when the answers were sampled.
+            old: (B,) log-likelihoods when the answers were sampled, or before this batch where that is more.
             advantages: (B,).
         """
         raise NotImplementedError

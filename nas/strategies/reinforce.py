@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 class Reinforce(Controller):
     """An LSTM policy trained by REINFORCE (Zoph & Le 2017, arXiv:1611.01578, section 3.2).
 
-    The reward is R = accuracy^power, cubed as in the paper. The importance ratio of trials that were asked
-    for before the last update is cut off at 1.
+    The reward is R = accuracy^power, cubed as in the paper.
 
     Defaults are ours, for runs of 20 to 200 trials. Published settings:
 
@@ -57,5 +56,5 @@ class Reinforce(Controller):
         )
 
     def gain(self, logs: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
-        """See `Controller`: the importance ratio is cut off at 1."""
-        return (logs.detach() - old).exp().clamp(max=1) * advantages * logs
+        """See `Controller`."""
+        return (logs.detach() - old).exp() * advantages * logs

@@ -16,7 +16,7 @@ from cells.genome import Genome
 from cells.ops import Conv, Flatten, GlobalPool, Linear
 from cells.sketch import Sketch
 from nas.strategies import Constrain, Dedup, Problem, Proposal, Settled, StrategyError, Window, make
-from nas.strategies.controller import Controller
+from nas.strategies.controller import Controller, Sample
 from nas.strategies.policy import Policy, Sampler
 from nas.strategies.vocabulary import Question
 from search_spaces import SPACES, Chooser, Space
@@ -277,18 +277,39 @@ def test_what_has_no_reward_counts_as_the_worst_and_moves_no_baseline() -> None:
     assert negative.batch[1].advantage == pytest.approx(-8 - (-1 / 4 - 8 / 2) / (3 / 4))
 
 
-def test_late_tells_are_weighed_by_how_likely_they_are_now() -> None:
-    """REINFORCE cuts the ratio off at 1; PPO's gain is flat once a likelihood changed by 20%."""
+def test_gains_depend_on_how_likely_answers_were() -> None:
+    """The gradient of REINFORCE has the importance ratio; PPO's is 0 once a likelihood changed by 20%."""
     problem = Problem(CHAIN)
-    logs = torch.tensor([0.5, 2.0, 0.1, 2.0, 0.1]).log().requires_grad_()
+    logs = torch.tensor([0.5, 1.0, 1.5, 0.5, 1.5]).log().requires_grad_()
     old = torch.zeros(5)
     advantages = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0])
     controller("reinforce", problem).gain(logs, old, advantages).sum().backward()  # type: ignore[no-untyped-call]
     assert logs.grad is not None
-    assert logs.grad.tolist() == pytest.approx([0.5, 1.0, 0.1, -1.0, -0.1])
+    assert logs.grad.tolist() == pytest.approx([0.5, 1.0, 1.5, -0.5, -1.5])
     logs.grad = None
     controller("ppo", problem).gain(logs, old, advantages).sum().backward()  # type: ignore[no-untyped-call]
-    assert logs.grad.tolist() == pytest.approx([0.5, 0.0, 0.1, -2.0, 0.0])
+    assert logs.grad.tolist() == pytest.approx([0.5, 1.0, 0.0, 0.0, -1.5])
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_importance_ratios_are_cut_off_at_1(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that were most unlikely when they were sampled do not outweigh all others."""
+    problem = Problem(CHAIN)
+    strategy = controller(name, problem)
+    choices = [strategy.ask(trial).choices for trial in range(3)]
+    now = [_likelihood(strategy, choice) for choice in choices]
+    seen: list[list[float]] = []
+    gain = strategy.gain
+
+    def watched(logs: torch.Tensor, old: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:
+        seen.append(old.tolist())
+        return gain(logs, old, advantages)
+
+    monkeypatch.setattr(strategy, "gain", watched)
+    behaviours = (now[0] - 200, now[1] + 1, None)
+    strategy.learn([Sample(c, -1.0, b) for c, b in zip(choices, behaviours, strict=True)])
+    assert seen[0] == pytest.approx([now[0], now[1] + 1, now[2]], abs=1e-4)
+    assert all(math.isfinite(_likelihood(strategy, choice)) for choice in choices)
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)

@@ -120,7 +120,7 @@ def show(said: Mapping[str, Any]) -> None:
 
 
 def write(target: Target, file: Path, *, quiet: bool = False) -> None:
-    """Writes the genome (.json) or its source (.py); `nas.export` writes that of the .json in other formats."""
+    """Writes the genome (.json), which `nas.export` takes, or its source (.py)."""
     from nas.exporting import genome_text, source_text
 
     genome = target.genome

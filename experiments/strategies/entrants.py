@@ -70,7 +70,7 @@ ENTRANTS = (
     ),
     Entrant(
         "reinforce (published)",
-        "reinforce:policy=logits,lr=0.01,power=1,baseline=0.9,batch=1,novel=false",
+        "reinforce:policy=logits,lr=0.01,power=1,baseline=0.9,batch=1,entropy=0,novel=false",
         "REINFORCE(lr0.01)",
         500,
         "nasbench201",

@@ -1,6 +1,17 @@
 """Who answers a space's questions. A new strategy is one file and one import line here."""
 
-from nas.strategies import bayes, evolution, grid, largest, local_search, nsga2, optuna, random
+from nas.strategies import (
+    bayes,
+    evolution,
+    grid,
+    largest,
+    local_search,
+    nsga2,
+    optuna,
+    ppo,
+    random,
+    reinforce,
+)
 from nas.strategies.base import (
     STRATEGIES,
     Exhausted,

@@ -86,5 +86,6 @@ ENTRANTS = (
     Entrant("tpe", "tpe"),
     Entrant("qmc", "qmc"),
     Entrant("optuna-nsga2", "optuna-nsga2"),
+    Entrant("nsga3", "nsga3"),
     Entrant("bayes", "bayes"),
 )

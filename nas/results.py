@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cells.genome import Genome
 from cells.infer import infer
-from nas.objectives import Row
+from nas.front import front, hypervolume
+from nas.objectives import Goal, Row, values
 
 
 def confirmed(rows: Iterable[Row]) -> dict[str, tuple[float, float, int]]:
@@ -56,6 +57,25 @@ def ranking(rows: Iterable[Row], winner: str = "reward") -> list[Row]:
 
     guesses = estimates([json.loads(r["choices"]) for r in found], [r["reward"] for r in found])
     return [found[i] for i in sorted(range(len(found)), key=lambda i: -guesses[i])]
+
+
+def on_front(rows: Iterable[Row], goals: Sequence[Goal]) -> tuple[list[Row], float]:
+    """(finished trials that no other beats in all goals, the best in the first goal first; hypervolume).
+
+    The hypervolume counts from the worst value of each goal among the finished trials, as a share of the box
+    between the worst and the best: 1 is a network that is best in everything.
+    """
+    found = [(row, point) for row in ranking(rows) if (point := values(goals, row)) is not None]
+    if not found:
+        return [], 0.0
+    points = [point for _, point in found]
+    worst, best = [min(v) for v in zip(*points, strict=True)], [max(v) for v in zip(*points, strict=True)]
+    spans = [high - low or 1.0 for low, high in zip(worst, best, strict=True)]
+    shares = [tuple((v - low) / span for v, low, span in zip(p, worst, spans, strict=True)) for p in points]
+    chosen: dict[str, Row] = {}
+    for i in front(points):
+        chosen.setdefault(found[i][0]["key"], found[i][0])
+    return list(chosen.values()), hypervolume(shares, [0.0] * len(goals))
 
 
 def verdict(rows: Iterable[Row], winner: str = "reward") -> dict[str, Any]:

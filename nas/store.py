@@ -11,7 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from nas.results import WINNERS, verdict
+from nas.objectives import read_objectives
+from nas.results import WINNERS, on_front, verdict
 
 if TYPE_CHECKING:
     from cells.genome import Genome
@@ -331,6 +332,15 @@ class Run:
             which = f" whose key starts with {key}" if key else ""
             raise StoreError(f"{self.path}: no finished trial{which}")
         return Result(self, verdict(rows, self.config.get("winner", WINNERS[0]))["winner"])
+
+    def front(self, objective: str = "accuracy,macs") -> list[dict[str, Any]]:
+        """The trials that no other beats in all objectives, which need not be those that were searched for.
+
+        Raises:
+            ObjectiveError: there is no such objective.
+        """
+        rows, _ = on_front(self.table().to_pylist(), read_objectives(objective))
+        return [dict(row) for row in rows]
 
     def genome(self, key: str = "") -> Genome:
         """The winner's genome, or that of another key."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cells.infer import infer
 from nas.progress import Reporter, clock, columns, short
-from nas.results import by, ranking, verdict
+from nas.results import by, on_front, ranking, verdict
 
 if TYPE_CHECKING:
     from nas.driver import Search
@@ -78,6 +78,24 @@ def result(search: Search, reporter: Reporter) -> None:
     )
     for line in [*conclusion(said), *tested(plan, said)]:
         reporter.console.print(line, markup=False)
+    if len(plan.goals) > 1:
+        show_front(search, reporter)
+
+
+def show_front(search: Search, reporter: Reporter) -> None:
+    """What no other network beats in all goals."""
+    goals = search.plan.goals
+    rows, volume = on_front(search.rows, goals)
+    names = [name for goal in goals for name in goal.columns]
+    reporter.console.print(
+        f"Front of {', '.join(map(str, goals))}: {len(rows)} networks, hypervolume {volume:.3f} of 1",
+        markup=False,
+    )
+    table = columns("key", "by", *names, left=("key", "by"))
+    for row in rows:
+        cells = [short(row[name]) if isinstance(row[name], int) else f"{row[name]:.4g}" for name in names]
+        table.add_row(row["key"][:8], by(row), *cells)
+    reporter.console.print(table)
 
 
 def _latency(row: Mapping[str, Any]) -> str:
@@ -155,6 +173,10 @@ def last_json(search: Search) -> dict[str, Any]:
         return found
 
     seed = next((r for r in ranking(search.rows) if by(r) == "seed"), None)
+    several = {}
+    if len(search.plan.goals) > 1:
+        rows, volume = on_front(search.rows, search.plan.goals)
+        several = {"front": [brief(row) for row in rows], "hypervolume": volume}
     return {
         "best": brief(said["winner"]),
         "random": brief(said["random"]),
@@ -165,4 +187,5 @@ def last_json(search: Search) -> dict[str, Any]:
         "trials": search.dispatched,
         "run": str(search.plan.run),
         "seconds": search.elapsed,
+        **several,
     }

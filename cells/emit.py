@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from cells.forward import forward_lines
 from cells.genome import Genome
 from cells.layout import fold, listed, steps, unfold, wrap
-from cells.ops import Shape
+from cells.ops import Invalid, Shape
 from cells.scopes import BlockClass, ClassName, Part, Scope, Structure, is_number
 
 _CHANNELS = frozenset(
@@ -22,25 +22,21 @@ _CHANNELS = frozenset(
 _FOLLOWING = _CHANNELS | {"groups"}  # what may be written as a multiple or a fraction of a width
 
 
-def emit(genome: Genome, *, name: str | None = None, doc: str = "") -> str:
+def emit(genome: Genome, *, name: str | None = None) -> str:
     """The source of a Python file whose last class, called `name` (default: the root's kind), is the network.
 
-    Args:
-        doc: text of the file's docstring.
-
     Raises:
-        Invalid: the shapes do not fit, or the paths cannot be made into classes.
+        Invalid: the shapes do not fit, the paths cannot be made into classes, or the name is not free.
     """
     structure = Structure(genome)
     if name is not None:
         structure.root.kind = name
-    classes = _classify(structure)
+    classes = _classify(structure, fixed=name is not None)
     for made in classes:
         _write_class(structure, made)
     helpers = _helpers(structure)
-    head = f'"""{doc.strip()}\n"""\n\n' if "\n" in doc.strip() else f'"""{doc.strip()}"""\n\n' if doc else ""
     imports = "import torch\nfrom torch import Tensor, nn\n"
-    return head + imports + "".join(f"\n\n{text}\n" for text in [*helpers, *(c.source for c in classes)])
+    return imports + "".join(f"\n\n{text}\n" for text in [*helpers, *(c.source for c in classes)])
 
 
 def _helpers(structure: Structure) -> list[str]:
@@ -49,10 +45,19 @@ def _helpers(structure: Structure) -> list[str]:
     return list(dict.fromkeys(source for op in ops if (source := op.definition().strip())))
 
 
-def _classify(structure: Structure) -> list[BlockClass]:
-    """Groups blocks into classes, inner ones first, and settles each class's arguments."""
+def _classify(structure: Structure, *, fixed: bool) -> list[BlockClass]:
+    """Groups blocks into classes, inner ones first, and settles each class's arguments.
+
+    Args:
+        fixed: the network's own class has its kind's name and no other.
+    """
     classes: list[BlockClass] = []
     taken = {"Tensor", *re.findall(r"^class (\w+)", "\n".join(_helpers(structure)), re.MULTILINE)}
+    root = structure.root.kind or "Net"
+    if fixed and root in taken:
+        raise Invalid(f"{root} cannot be the network's class: the source has another of that name")
+    root = next(n for n in _numbered(root) if n not in taken)
+    taken.add(root)
     waiting = structure.blocks()
     while waiting:
         # A block is ready when all blocks inside it have classes; equal ones become ready together.
@@ -62,7 +67,9 @@ def _classify(structure: Structure) -> list[BlockClass]:
             groups.setdefault(structure.signature(scope), BlockClass("", [])).scopes.append(scope)
         # The commonest of a kind has its plain name.
         for made in sorted(groups.values(), key=lambda made: -len(made.scopes)):
-            made.name = next(n for n in _numbered(made.scopes[0].kind or "Block") if n not in taken)
+            names = _numbered(made.scopes[0].kind or "Block")
+            is_root = made.scopes[0] is structure.root
+            made.name = root if is_root else next(n for n in names if n not in taken)
             taken.add(made.name)
         for made in groups.values():
             made.formals = _formals(structure, made)

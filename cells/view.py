@@ -14,16 +14,21 @@ from cells.widths import Tie, ties
 
 
 class Block(NamedTuple):
-    """A block with one entry and one exit of one shape: it can be repeated, bridged or left out.
+    """A block whose one exit has the shape of what it reads: it can be repeated or left out.
 
     Attributes:
         nodes: first and one behind the last.
-        entry: the node that it reads.
+        entries: the nodes that it reads, in order: one, or (a cell) the exits of the blocks before it.
     """
 
     path: str
     nodes: range
-    entry: int
+    entries: tuple[int, ...]
+
+    @property
+    def entry(self) -> int:
+        """The last node that it reads."""
+        return self.entries[-1]
 
     @property
     def exit(self) -> int:
@@ -64,29 +69,38 @@ class View:
         return {layer.index: layer.depth for layer in infer(self.genome, aux=True).layers}
 
     @cached_property
-    def blocks(self) -> dict[str, Block]:
-        """Blocks that can be repeated, bridged or left out, by path."""
-        nodes, facts = self.genome.nodes, self.genome.facts
-        spans: dict[str, list[int]] = {path: [] for path, _ in self.genome.kinds if path}
-        for index, node in enumerate(nodes):
+    def spans(self) -> dict[str, list[int]]:
+        """The nodes of every block, by its path."""
+        found: dict[str, list[int]] = {path: [] for path, _ in self.genome.kinds if path}
+        for index, node in enumerate(self.genome.nodes):
             for cut in (i for i, c in enumerate(node.path) if c == "."):
-                if node.path[:cut] in spans:
-                    spans[node.path[:cut]].append(index)
+                if node.path[:cut] in found:
+                    found[node.path[:cut]].append(index)
+        return found
+
+    @cached_property
+    def closed(self) -> dict[str, Block]:
+        """Blocks of layers that keep the shape, by path, however many nodes they read."""
+        nodes, facts = self.genome.nodes, self.genome.facts
         found: dict[str, Block] = {}
-        for path, inside in spans.items():
+        for path, inside in self.spans.items():
             first, last = inside[0], inside[-1]
-            entries = {i for index in inside for i in nodes[index].inputs if i < first}
-            if len(entries) != 1 or not self.alive[last] or last == self.genome.output:
+            entries = sorted({i for index in inside for i in nodes[index].inputs if i < first})
+            if not entries or not self.alive[last] or last == self.genome.output:
                 continue
             if last - first + 1 != len(inside):
                 continue
-            entry = entries.pop()
-            closed = all(user <= last for i in inside[:-1] for user in self.users[i])
+            only = all(user <= last for i in inside[:-1] for user in self.users[i])
             aux = any(i in inside for i in self.genome.aux)
             works = any(nodes[i].op.weighted and self.spatial(i) for i in inside)
-            if closed and works and not aux and facts[entry].shape == facts[last].shape:
-                found[path] = Block(path, range(first, last + 1), entry)
+            if only and works and not aux and {facts[i].shape for i in entries} == {facts[last].shape}:
+                found[path] = Block(path, range(first, last + 1), tuple(entries))
         return found
+
+    @cached_property
+    def blocks(self) -> dict[str, Block]:
+        """Blocks with one entry, which can also be bridged, by path."""
+        return {path: block for path, block in self.closed.items() if len(block.entries) == 1}
 
     def spatial(self, index: int) -> bool:
         """Whether a node has several positions: a map larger than 1x1, or tokens."""

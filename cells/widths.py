@@ -220,10 +220,15 @@ def ties(genome: Genome) -> list[Tie]:
 
 def widened(genome: Genome, tie: Tie, factor: float) -> Genome:
     """The genome with the widths of a tie `factor` times as large, rounded so that all still fits."""
-    unit, changed = tie.scaled(factor), tie.unit
+    return reset(genome, [(tie, tie.scaled(factor))])
+
+
+def reset(genome: Genome, units: Iterable[tuple[Tie, int]]) -> Genome:
+    """The genome with new units, each a multiple of its tie's step: all else in a tie follows."""
     nodes = list(genome.nodes)
-    for index in (*tie.nodes, *tie.followers):
-        op = nodes[index].op
-        out = max(1, round(op.out * unit / changed))  # type: ignore[attr-defined]
-        nodes[index] = nodes[index]._replace(op=dataclasses.replace(op, out=out))  # type: ignore[call-arg]
+    for tie, unit in units:
+        for index in (*tie.nodes, *tie.followers):
+            op = nodes[index].op
+            out = max(1, round(op.out * unit / tie.unit))  # type: ignore[attr-defined]
+            nodes[index] = nodes[index]._replace(op=dataclasses.replace(op, out=out))  # type: ignore[call-arg]
     return Genome(genome.input, tuple(nodes), genome.kinds, genome.aux)

@@ -80,8 +80,10 @@ def run(space: str = "regnet", **options: Any) -> Run:
         UsageError: an option that cannot be met.
     """
     from nas.launch import launch
-    from nas.options import Options, plan
+    from nas.options import Options
+    from nas.planning import plan
     from nas.progress import Reporter
 
-    search = launch(plan(Options(space=space, **options)), Reporter(quiet=True))
-    return open_run(search.plan.run)
+    folder = launch(plan(Options(space=space, **options)), Reporter(quiet=True)).plan.run
+    assert folder is not None
+    return open_run(folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
@@ -130,3 +131,14 @@ def load_weights(module: nn.Module, file: str | os.PathLike[str], *, strict: boo
     fits = {n: t for n, t in given.items() if n in own and t.shape == own[n].shape}
     module.load_state_dict(fits, strict=False)
     return left
+
+
+def metadata_of(file: Path) -> dict[str, str]:
+    """What a .safetensors file says of its weights; nothing of other files. Raises `WeightsError`."""
+    if file.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(file, "pt") as opened:
+            return dict(opened.metadata() or {})
+    except SafetensorError as error:
+        raise WeightsError(f"cannot read weights from {file}: {error}") from error

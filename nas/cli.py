@@ -14,8 +14,9 @@ VERBS = {
     "search": "search a space for the best network",
     "spaces": "list search spaces and networks, and say what is in one",
     "show": "show one network: shapes, costs, blocks",
-    "export": "write a network as plain PyTorch or JSON",
+    "export": "write a network as plain PyTorch, ONNX, JSON, or its weights",
     "train": "train one network fully, or fine-tune it on other data",
+    "scale": "make a network deeper, wider, or one for larger images",
     "table": "write a run's table as Parquet",
 }
 """Every command, which is also the module `nas.<verb>`, and what it is for."""
@@ -65,10 +66,13 @@ def _user_errors() -> tuple[type[BaseException], ...]:
     found: list[type[BaseException]] = [Invalid, SpaceError, ReplayError, UnknownSpaceError]
     for module, names in (
         ("nas.options", ("UsageError",)),
+        ("nas.objectives", ("ObjectiveError",)),
+        ("nas.tables", ("TableError",)),
         ("nas.store", ("StoreError",)),
         ("nas.build", ("WeightsError",)),
+        ("nas.formats", ("ExportError",)),
         ("nas.sources", ("DataError",)),
-        ("nas.strategies.base", ("UnknownStrategyError",)),
+        ("nas.strategies.base", ("UnknownStrategyError", "StrategyError")),
         ("nas.targets", ("TargetError",)),
         ("nas.recipes", ("RecipeError",)),
         ("nas.transfer", ("TransferError",)),
@@ -157,9 +161,20 @@ def window(text: str) -> tuple[float, float]:
     return _window(text, {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "k": 1e3}, "3M:6M")
 
 
+_TIMES = {"": 1, "ms": 1, "s": 1e3, "us": 1e-3}
+
+
 def latency_window(text: str) -> tuple[float, float]:
     """LO:HI in milliseconds."""
-    return _window(text, {"": 1, "ms": 1, "s": 1e3, "us": 1e-3}, "0:5ms")
+    return _window(text, _TIMES, "0:5ms")
+
+
+def milliseconds(text: str) -> float:
+    """A time above 0."""
+    time = _bound(text, _TIMES, 0.0)
+    if not time:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 5ms")
+    return time
 
 
 def input_shape(text: str) -> tuple[int, int, int]:

@@ -1,37 +1,78 @@
-"""Who runs the tasks of a search: this process, or Ray Tune's workers."""
+"""Who runs the tasks of a search: this process, a table that knows the results, or others (`nas.cluster`)."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import heapq
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nas.strategies import Wait
+from nas.recipe import Recipe
+from nas.strategies import Proposal, Wait
 
 if TYPE_CHECKING:
     import torch
 
     from nas.sources import Images
-    from nas.trial import Job, Outcome
+    from nas.tables import Benchmark
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to run a trial; plain data.
+
+    Attributes:
+        genome: its JSON text.
+        recipe: its JSON.
+        seed: of initialisation, order and augmentation.
+        latency: whether to measure it, and then within which bounds in milliseconds the trial goes on.
+        seconds: how long the trial may take.
+    """
+
+    genome: str
+    recipe: dict[str, Any]
+    seed: int
+    latency: tuple[float, float] | None = (0.0, math.inf)
+    seconds: float = math.inf
+
+
+@dataclass
+class Outcome:
+    """What a worker sends back: the row's columns that it knows, and the trained weights (safetensors)."""
+
+    row: dict[str, Any]
+    weights: bytes | None = None
 
 
 @dataclass(frozen=True)
 class Task:
-    """One training, under a name that is unique within the run."""
+    """One training, under a name that is unique within the run; the other fields are a `Job`'s."""
 
     name: str
-    job: Job
+    proposal: Proposal
+    recipe: Recipe
+    seed: int
+    latency: tuple[float, float] | None
+    seconds: float
+
+    @property
+    def job(self) -> Job:
+        """For a worker."""
+        assert self.proposal.genome is not None
+        text = self.proposal.genome.dumps()
+        return Job(text, self.recipe.to_json(), self.seed, self.latency, self.seconds)
 
 
 class Source(Protocol):
-    """Where tasks come from and results go to: a search."""
+    """Where tasks come from and results go to: a search.
+
+    Attributes:
+        clock: by which it counts seconds.
+    """
+
+    clock: Callable[[], float]
 
     def next(self) -> Task | Wait | None:
         """The next task; None when there will be no more."""
@@ -71,7 +112,7 @@ def run_local(source: Source, images: Images, workers: Workers) -> None:
     """Runs one task after another in this process."""
     import torch
 
-    from nas.trial import Outcome, Worker
+    from nas.trial import Worker
 
     threads = torch.get_num_threads()
     worker = Worker(images, workers.threads, workers.device())
@@ -88,200 +129,46 @@ def run_local(source: Source, images: Images, workers: Workers) -> None:
         torch.set_num_threads(threads)
 
 
-def run_ray(source: Source, images: Images, workers: Workers) -> None:
-    """Runs tasks as Ray Tune trials on workers that are kept between them.
+class Clock:
+    """Simulated time, in seconds."""
 
-    Raises KeyboardInterrupt when the user stopped it; what was running then is journalled, not finished.
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run_table(source: Source, table: Benchmark, count: int) -> None:
+    """Has a table answer, on so many simulated workers whose trainings take the time that it says.
+
+    The source's clock must be a `Clock`. Raises LookupError for a task that is not in the table.
     """
-    os.environ.update(_QUIET)
-    import ray
-    from ray import tune
-
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it misses the log files we switched off
-    here: dict[str, Any] = {"num_cpus": workers.count * workers.threads, "include_dashboard": False}
-    with _held_output():
-        ray.init(
-            address=workers.address,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if workers.address else here),
-        )
-    searcher = _searcher(source)
-    resources: dict[str, float] = {"cpu": workers.threads}
-    if workers.gpus:
-        resources["gpu"] = workers.gpus
-    try:
-        with tempfile.TemporaryDirectory(prefix="nas-tune-") as folder, _interrupts() as stopped:
-            trainable = tune.with_parameters(_trainable(), images=images, workers=workers)
-            tune.Tuner(
-                tune.with_resources(trainable, resources),
-                tune_config=tune.TuneConfig(
-                    search_alg=searcher,
-                    num_samples=-1,
-                    max_concurrent_trials=workers.count,
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: trial.trial_id,
-                ),
-                run_config=tune.RunConfig(
-                    storage_path=folder,
-                    verbose=0,
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    failure_config=tune.FailureConfig(max_failures=0),
-                ),
-            ).fit()
-            if stopped.is_set():
-                raise KeyboardInterrupt
-    finally:
-        ray.shutdown()
-    if searcher.error is not None:
-        raise searcher.error
-
-
-_QUIET = {
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_AUTO_INIT": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
-}
-
-
-@contextmanager
-def _held_output() -> Iterator[None]:
-    """Keeps back what a library writes to the standard streams, and shows it if the library fails."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 1)
-        os.dup2(held.fileno(), 2)
-        failed = True
-        try:
-            yield
-            failed = False
-        finally:
-            for descriptor, old in enumerate(kept, start=1):
-                os.dup2(old, descriptor)
-                os.close(old)
-            if failed:
-                held.seek(0)
-                sys.stderr.write(held.read().decode(errors="replace"))
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Turns the first Ctrl-C into Tune's own clean stop (SIGUSR1), between two of its events.
-
-    The event tells that it happened, because Tune returns as if it were done. A second Ctrl-C is not held.
-    """
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGUSR1"):
-        yield stopped
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
-
-    def stop(number: int, frame: object) -> None:
-        stopped.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.kill(os.getpid(), signal.SIGUSR1)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _searcher(source: Source) -> Any:
-    from ray.tune.search import Searcher
-
-    from nas.trial import Outcome
-
-    class Tasks(Searcher):
-        """Hands the source's tasks to Tune and Tune's results to the source."""
-
-        def __init__(self, source: Source) -> None:
-            super().__init__(metric="accuracy", mode="max")
-            self.source = source
-            self.names: dict[str, str] = {}
-            self.error: BaseException | None = None
-
-        def suggest(self, trial_id: str) -> Any:
-            if self.error is not None:
-                return Searcher.FINISHED
-            try:
-                task = self.source.next()
-            except Exception as error:  # noqa: BLE001 - raised again after Tune has ended
-                self.error = error
-                return Searcher.FINISHED
+    clock = source.clock
+    assert isinstance(clock, Clock)
+    began = datetime.now(UTC)
+    running: list[tuple[float, int, Task, Outcome]] = []
+    number = 0
+    ended = False
+    while running or not ended:
+        while not ended and len(running) < count:
+            task = source.next()
             if task is None:
-                return Searcher.FINISHED
-            if isinstance(task, Wait):
-                return None
-            self.names[trial_id] = task.name
-            return {"job": task.job}
-
-        def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            if "epoch" in result and "outcome" not in result and trial_id in self.names:
-                self.source.epoch(self.names[trial_id], result["epoch"], result["accuracy"])
-
-        def on_trial_complete(
-            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-        ) -> None:
-            outcome = (result or {}).get("outcome")
-            if outcome is None or error:
-                outcome = Outcome({"status": "failed", "error": "the worker died"})
-            name = self.names.pop(trial_id, None)
-            if name is None or self.error is not None:
-                return
-            try:
-                self.source.done(name, outcome)
-            except Exception as failure:  # noqa: BLE001 - raised again after Tune has ended
-                self.error = failure
-            outcome.weights = None  # Tune keeps the last result of every trial
-
-        def __getstate__(self) -> dict[str, Any]:
-            # Tune pickles what it is given, for a restart that is not its business here.
-            return {**self.__dict__, "source": None}
-
-        def save(self, checkpoint_path: str) -> None:
-            """Nothing to save: the tables are the state."""
-
-        def restore(self, checkpoint_path: str) -> None:
-            """Nothing to restore."""
-
-    return Tasks(source)
-
-
-def _trainable() -> Any:
-    from ray import tune
-
-    from nas.trial import Outcome, Worker
-
-    class Trial(tune.Trainable):
-        """A worker that runs one task after another; a step is an epoch."""
-
-        def setup(self, config: dict[str, Any], images: Any = None, workers: Any = None) -> None:
-            from search_spaces import find, load_plugins
-
-            load_plugins()
-            for name in workers.plugins:
-                find(name)
-            self.worker = Worker(images, workers.threads, workers.device())
-            self.reset_config(config)
-
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self.reports = self.worker.run(new_config["job"])
-            return True
-
-        def step(self) -> dict[str, Any]:
-            report = next(self.reports)
-            if isinstance(report, Outcome):
-                return {"done": True, "outcome": report, "accuracy": 0.0}
-            return {"epoch": report.epoch, "accuracy": report.accuracy}
-
-    return Trial
+                ended = True
+            elif isinstance(task, Wait):
+                if not running:
+                    raise RuntimeError("the strategy waits although nothing is running")
+                break
+            else:
+                found = table.find(task.proposal.choices)
+                if found is None:
+                    raise LookupError(f"{table.name} has no row of {task.proposal.choices}")
+                end = clock.now + table.seconds(found)
+                times = {"started": clock.now, "finished": end}
+                stamps = {name: began + timedelta(seconds=at) for name, at in times.items()}
+                outcome = Outcome({"device": f"table {table.name}", **table.row(found), **stamps})
+                heapq.heappush(running, (end, number, task, outcome))
+                number += 1
+        if running:
+            clock.now, _, task, outcome = heapq.heappop(running)
+            source.done(task.name, outcome)

@@ -10,24 +10,22 @@ import json
 import math
 import statistics
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cells.genome import Genome
 from cells.ops import Invalid
-from nas.dispatch import Task
-from nas.options import Plan, UsageError
+from nas.dispatch import Outcome, Task
+from nas.options import UsageError
+from nas.planning import Plan
 from nas.recipe import Recipe
 from nas.results import by, describe, ranking
-from nas.store import ASKS, TRIALS, Stream, write_atomically
+from nas.store import ASKS, TRIALS, Memory, Stream, write_atomically
 from nas.strategies import Exhausted, Proposal, Settled, Wait
 from search_spaces import Replay, ReplayError
-
-if TYPE_CHECKING:
-    from nas.trial import Outcome
 
 TRAINED = ("ok", "pruned", "failed")
 """Statuses of trials that were dispatched."""
@@ -36,7 +34,7 @@ Listener = Callable[[dict[str, Any]], None]
 
 
 class Search:
-    """One search on one run directory; a `Source` of tasks.
+    """One search on one run directory, or in memory; a `Source` of tasks.
 
     Attributes:
         rows: all rows of the run, those of earlier sessions included.
@@ -44,12 +42,25 @@ class Search:
         resumed: rows found when the search was opened.
     """
 
-    def __init__(self, plan: Plan, listener: Listener = lambda row: None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        listener: Listener = lambda row: None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self.plan = plan
         self.listener = listener
-        self.trials = Stream(plan.run / "trials.arrows", TRIALS)
-        self.asks = Stream(plan.run / "asks.arrows", ASKS)
+        self.clock = clock or time.monotonic
+        self.trials: Stream | Memory = Memory(TRIALS)
+        self.asks: Stream | Memory = Memory(ASKS)
+        if plan.run is not None:
+            self.trials = Stream(plan.run / "trials.arrows", TRIALS)
+            self.asks = Stream(plan.run / "asks.arrows", ASKS)
         self.rows = self.trials.rows
+        self.by_trial = {row["trial"]: row for row in self.rows if row["stage"] == "search"}
+        self.asked_after = {ask["trial"]: int(ask["asked_after"]) for ask in self.asks.rows}
+        self.statuses = Counter(row["status"] for row in self.by_trial.values())
+        self.spans = [_seconds(row) for row in self.by_trial.values() if row["status"] == "ok"]
         self.resumed = len(self.rows)
         self.ended = ""
         self.problem = plan.problem()
@@ -61,7 +72,7 @@ class Search:
         self.repeats: dict[int, list[Proposal]] = {}  # running trial -> its duplicates
         self.waiting: deque[Task] = deque()
         self.confirming: deque[Task] | None = None
-        self.began = time.monotonic()
+        self.began = self.clock()
         self.before = 0.0
         self._resume()
 
@@ -70,12 +81,12 @@ class Search:
     @property
     def elapsed(self) -> float:
         """Seconds of search, earlier sessions included."""
-        return self.before + time.monotonic() - self.began
+        return self.before + self.clock() - self.began
 
     @property
     def dispatched(self) -> int:
         """Search trials that were trained, however they ended."""
-        return sum(row["stage"] == "search" and row["status"] in TRAINED for row in self.rows)
+        return sum(self.statuses[status] for status in TRAINED)
 
     def _reserved(self) -> float:
         """Seconds kept for confirming: a fifth of the budget, or what it is seen to take, up to half."""
@@ -99,8 +110,9 @@ class Search:
             return True
         if self.plan.timeout is None:
             return False
-        spans = [_seconds(r) for r in self.rows if r["stage"] == "search" and r["status"] == "ok"]
-        half = 0.5 * statistics.median(spans) if spans else 0.0
+        if self.plan.simulated:
+            return self.elapsed >= self.plan.timeout
+        half = 0.5 * statistics.median(self.spans) if self.spans else 0.0
         return self.elapsed + half >= self.plan.timeout - self._reserved()
 
     # -- source of tasks ---------------------------------------------------------------------------
@@ -131,6 +143,7 @@ class Search:
             if isinstance(proposal, Wait):
                 return proposal
             self.trial += 1
+            self.asked_after[proposal.trial] = self.told
             settled = proposal.settled
             self.unwritten.append(
                 {
@@ -164,12 +177,8 @@ class Search:
         return self._make(name, proposal, self.plan.recipe, self.plan.seed)
 
     def _make(self, name: str, proposal: Proposal, recipe: Recipe, seed: int) -> Task:
-        from nas.trial import Job
-
-        assert proposal.genome is not None
         bounds = self.plan.latency if name.startswith("search") else None
-        job = Job(proposal.genome.dumps(), recipe.to_json(), seed, bounds, self.plan.trial_timeout)
-        return Task(name, job)
+        return Task(name, proposal, recipe, seed, bounds, self.plan.trial_timeout)
 
     def _settle(self, proposal: Proposal, settled: Settled, asked_after: int) -> None:
         if settled.status == "rejected":
@@ -179,7 +188,7 @@ class Search:
             self._record(proposal, {"status": "invalid", "error": settled.reason}, asked_after)
             return
         assert settled.of is not None
-        first = self._row_of(settled.of)
+        first = self.by_trial.get(settled.of)
         if first is None:
             self.repeats.setdefault(settled.of, []).append(proposal)
         else:
@@ -187,12 +196,10 @@ class Search:
 
     def _repeat(self, proposal: Proposal, first: Mapping[str, Any], asked_after: int) -> None:
         """Records a duplicate with what is known of the network."""
-        known = {name: first[name] for name in ("val_accuracy", "reward")}
+        columns = {"val_accuracy", "reward"}.union(*(goal.columns for goal in self.plan.goals))
+        known = {name: first[name] for name in columns}
         row = {"status": "duplicate", "error": f"the same network as trial {first['trial']}", **known}
         self._record(proposal, row, asked_after)
-
-    def _row_of(self, trial: int) -> dict[str, Any] | None:
-        return next((r for r in self.rows if r["trial"] == trial and r["stage"] == "search"), None)
 
     # -- results -----------------------------------------------------------------------------------
 
@@ -203,20 +210,17 @@ class Search:
         """See `Source`: the row is on the disk before the strategy hears of it."""
         proposal, stage, seed = self.running.pop(name)
         row = dict(outcome.row)
-        row["reward"] = row.get("val_accuracy") if row["status"] == "ok" else None
+        if proposal.genome is not None:
+            row = describe(proposal.genome, whole=self.plan.run is not None) | row
+        row["reward"] = self.plan.goals[0].of(row) if row["status"] == "ok" else None
         if stage == "search" and row["status"] == "ok" and outcome.weights is not None:
             row["weights"] = self._keep(proposal.trial, row["reward"], outcome.weights)
-        self._record(proposal, row, self._asked_after(proposal.trial), stage=stage, seed=seed)
+        after = self.asked_after.get(proposal.trial, self.told)
+        self._record(proposal, row, after, stage=stage, seed=seed)
         if stage == "search":
-            first = self._row_of(proposal.trial)
-            assert first is not None
+            first = self.by_trial[proposal.trial]
             for repeat in self.repeats.pop(proposal.trial, []):
-                self._repeat(repeat, first, self._asked_after(repeat.trial))
-
-    def _asked_after(self, trial: int) -> int:
-        return next(
-            (int(a["asked_after"]) for a in reversed(self.asks.rows) if a["trial"] == trial), self.told
-        )
+                self._repeat(repeat, first, self.asked_after[repeat.trial])
 
     def _record(
         self,
@@ -230,7 +234,7 @@ class Search:
         self._flush()
         recipe = self.plan.recipe if stage == "search" else self.plan.confirm_recipe
         row: dict[str, Any] = {
-            "run": self.plan.run.name,
+            "run": self.plan.name,
             "trial": proposal.trial,
             "asked_after": asked_after,
             "space": self.plan.space.name,
@@ -243,12 +247,15 @@ class Search:
             "stage": stage,
             "finished": datetime.now(UTC),
             "elapsed": self.elapsed,
-            **values,
         }
-        if proposal.genome is not None:
-            row |= describe(proposal.genome)
-        recorded = self.trials.append(row)
+        if proposal.genome is not None and "key" not in values:
+            row |= describe(proposal.genome, whole=self.plan.run is not None)
+        recorded = self.trials.append(row | dict(values))
         if stage == "search":
+            self.by_trial[proposal.trial] = recorded
+            self.statuses[recorded["status"]] += 1
+            if recorded["status"] == "ok":
+                self.spans.append(_seconds(recorded))
             self._tell(proposal, recorded)
         self.listener(recorded)
 
@@ -261,7 +268,7 @@ class Search:
         others = [r for r in self.rows if r["stage"] == "search" and r["status"] == "ok"]
         ranked = sorted([(-r["reward"], r["trial"]) for r in others] + [(-reward, trial)])
         kept = {t for _, t in ranked[: self.plan.keep]}
-        if trial not in kept:
+        if trial not in kept or self.plan.run is None:
             return None
         folder = self.plan.run / "weights"
         folder.mkdir(exist_ok=True)
@@ -275,7 +282,7 @@ class Search:
 
     def _finalists(self) -> list[dict[str, Any]]:
         """The best `confirm` networks, the best random one and the best seed point, without repeats."""
-        ranked = ranking(self.rows)
+        ranked = ranking(self.rows, self.plan.winner)
         chosen = ranked[: self.plan.confirm]
         for who in ("random", "seed"):
             chosen += [r for r in ranked if by(r) == who][:1]

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
 from nas import sources
-from nas.build import WeightsError, build, initialise, load_weights
+from nas.build import WeightsError, build, initialise, load_weights, metadata_of
 from nas.data import Split, split
 from nas.fit import Epoch, Training, evaluate
 from nas.launch import alone, same_run
@@ -83,17 +82,6 @@ def train(plan: TrainPlan, listener: Listener) -> list[dict[str, Any]]:
         finally:
             table.close()
     return [row for row in rows if row is not None]
-
-
-def metadata_of(file: Path) -> dict[str, str]:
-    """What a .safetensors file says of its weights; nothing of other files. Raises `WeightsError`."""
-    if file.suffix != ".safetensors":
-        return {}
-    try:
-        with safe_open(file, "pt") as opened:
-            return dict(opened.metadata() or {})
-    except SafetensorError as error:
-        raise WeightsError(f"cannot read weights from {file}: {error}") from error
 
 
 def normalised_as(file: Path | None, data: Split) -> Split:

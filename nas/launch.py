@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.dispatch import run_local, run_ray
+from nas.dispatch import Clock, run_local, run_table
 from nas.driver import Search
-from nas.options import Plan, UsageError
+from nas.objectives import ACCURACY
+from nas.options import UsageError
+from nas.planning import Plan
 from nas.recipe import Recipe
 from nas.store import write_atomically
 
@@ -25,49 +27,72 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
         KeyboardInterrupt: the user stopped it; all rows so far are on the disk.
         UsageError: the run directory belongs to another search, or to a running one.
     """
-    from nas import sources
-
-    images = plan.images or sources.load(plan.place, "train", reporter.loading)
+    assert plan.run is not None
+    train = _trainer(plan, reporter)
     plan.run.mkdir(parents=True, exist_ok=True)
     with alone(plan.run):
         same_run(plan.run, plan.config())
-        search = Search(plan, reporter.row)
+        search = Search(plan, reporter.row, Clock() if plan.simulated else None)
         if search.resumed:
             reporter.line(f"resumed   {search.resumed} rows, {search.dispatched} of them trained")
         try:
             reporter.start(search)
-            (run_local if plan.executor == "local" else run_ray)(search, images, plan.workers)
+            train(search)
         finally:
             reporter.stop()
             search.close()
     return search
 
 
-def same_run(folder: Path, config: Mapping[str, Any]) -> None:
-    """Writes the configuration, or compares it with the one that is there.
+def simulate(plan: Plan) -> Search:
+    """Runs a search of a table in memory: nothing is written, and nothing is shown."""
+    assert plan.table is not None
+    search = Search(plan, clock=Clock())
+    run_table(search, plan.table, plan.workers.count)
+    return search
 
-    Raises:
-        UsageError: the run directory holds something else.
-    """
-    file = folder / "run.json"
+
+def _trainer(plan: Plan, reporter: Reporter) -> Callable[[Search], None]:
+    """What runs the tasks of a search. The data are loaded before anything is written."""
+    if plan.table is not None:
+        table = plan.table
+        return lambda search: run_table(search, table, plan.workers.count)
+    from nas import sources
+
+    images = plan.images or sources.load(plan.place, "train", reporter.loading)
+    if plan.executor == "local":
+        return lambda search: run_local(search, images, plan.workers)
+    from nas.cluster import run_ray
+
+    return lambda search: run_ray(search, images, plan.workers)
+
+
+_ONCE = {"goals": [str(ACCURACY)], "winner": "reward", "dedup": True, "executor": "training"}
+"""What every run did before it could be chosen."""
+
+
+def same_run(run: Path, config: Mapping[str, Any]) -> None:
+    """Writes the configuration, or compares it with the one that is there. Raises `UsageError`."""
+    file = run / "run.json"
     if not file.exists():
-        if (folder / "trials.arrows").exists():
-            raise UsageError(f"--run {folder} has results but no run.json: name another --run")
+        if (run / "trials.arrows").exists():
+            raise UsageError(f"--run {run} has results but no run.json: name another --run")
         write_atomically(file, (json.dumps(config, indent=2) + "\n").encode())
         return
     try:
         before = json.loads(file.read_text())
     except ValueError as error:
-        raise UsageError(f"--run {folder}: run.json cannot be read ({error})") from error
+        raise UsageError(f"--run {run}: run.json cannot be read ({error})") from error
     if not isinstance(before, dict):
-        raise UsageError(f"--run {folder}: run.json is no configuration of a run")
+        raise UsageError(f"--run {run}: run.json is no configuration of a run")
+    before = _ONCE | before
     for name, value in config.items():
         there = before.get(name)
         if name.endswith("recipe") and isinstance(there, dict):
             there = Recipe.from_json(there).to_json()  # it may be older than some fields
         if there != value:
             raise UsageError(
-                f"--run {folder} holds a run with another {name.replace('_', ' ')} "
+                f"--run {run} holds a run with another {name.replace('_', ' ')} "
                 f"({_differ(there, value)}): repeat its options, or name another --run"
             )
 

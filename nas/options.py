@@ -1,37 +1,22 @@
-"""What the user asks of a search, and what that comes to on this machine with these data."""
+"""What the user asks of a search."""
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import json
-import math
-import os
-import re
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-from cells.genome import Genome
-from cells.infer import infer
-from cells.ops import Invalid, Shape
-from nas.dispatch import Workers
-from nas.recipe import INITS, SCHEDULES, Init, Recipe, Schedule, brief, confirming
-from nas.strategies import STRATEGIES, Constrain, Dedup, Problem, Seeded, Window, make
-from nas.targets import find_space
-from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
-from search_spaces.choose import Domain, Scalar
-
-if TYPE_CHECKING:
-    from nas.sources import Images, Progress
+from nas.objectives import ACCURACY, Goal, MnasNet, read_objectives
+from nas.recipe import INITS, SCHEDULES, Init, Schedule
+from nas.results import WINNERS
 
 LIMITED = ("macs", "params", "activations")
 """Costs that may have a window."""
 
 EXECUTORS = ("ray", "local")
+TABLE = "table:"
+"""Who trains; `table:FILE` looks results up instead (see `nas.tables`)."""
+
+REWARDS = {"mnasnet": (-0.07, -0.07), "mnasnet-hard": (0.0, -1.0)}
+"""Alpha and beta of MnasNet's reward as a soft and as a hard constraint (section 3)."""
 
 Limits = tuple[float, float]
 
@@ -47,6 +32,12 @@ class Options:
     space: str = "regnet"
     preset: str | None = None
     strategy: str = "tpe"
+    objective: str = "accuracy"
+    reward: str | None = None
+    target_latency: float | None = None
+    winner: str = "reward"
+    dedup: bool = True
+    storage: str | None = None
     trials: int | None = None
     timeout: float | None = None
     workers: int | None = None
@@ -70,220 +61,27 @@ class Options:
     seed: int = 0
     trial_timeout: float = 600.0
 
+    @property
+    def table(self) -> str | None:
+        """The file of the table that answers instead of training."""
+        return self.executor.removeprefix(TABLE) if self.executor.startswith(TABLE) else None
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything a search needs, settled.
-
-    Attributes:
-        place: name and place of the data; fallback: digits stand in for CIFAR-10, which is not at hand.
-        points: seed points that lie in the space and its window.
-        left_out: other published points: name, MACs or None, and why they are no seed points.
-        confirm_seeds: seeds by which each finalist is trained again.
-    """
-
-    run: Path
-    space: Space
-    preset: str
-    strategy: str
-    seed: int
-    window: Window
-    latency: Limits | None
-    points: Mapping[str, Mapping[str, Scalar]]
-    left_out: list[tuple[str, Genome | None, str]]
-    recipe: Recipe
-    confirm_recipe: Recipe
-    confirm: int
-    confirm_seeds: tuple[int, ...]
-    confirm_images: int
-    trials: int | None
-    timeout: float | None
-    trial_timeout: float
-    keep: int
-    workers: Workers
-    executor: str
-    place: tuple[str, Path | None]
-    shape: Shape
-    classes: int
-    fallback: bool
-    images: Images | None = field(repr=False, default=None)
-
-    def problem(self) -> Problem:
-        """What the strategy is asked to solve."""
-        return Problem(self.space, self.seed, self.window, self.trials)
-
-    def searcher(self, problem: Problem) -> Dedup:
-        """The strategy on that problem, behind the seed points, inside the window, without repeats."""
-        return Dedup(Constrain(Seeded(make(self.strategy, problem), problem, self.points), problem))
-
-    def config(self) -> dict[str, Any]:
-        """What makes a run this run and no other, as JSON."""
-        return {
-            "space": self.space.name,
-            "arguments": _plain(self.space.arguments),
-            "preset": self.preset,
-            "strategy": self.strategy,
-            "seed": self.seed,
-            "window": _plain(self.window.limits),
-            "latency": _plain(self.latency),
-            "points": _plain(self.points),
-            "recipe": self.recipe.to_json(),
-            "confirm_recipe": self.confirm_recipe.to_json(),
-        }
+    def goals(self) -> tuple[Goal, ...]:
+        """What is to be maximised. Raises `UsageError` or `ObjectiveError`."""
+        if self.reward is None:
+            if self.target_latency is not None:
+                raise UsageError("--target-latency: is for --reward mnasnet")
+            return read_objectives(self.objective)
+        if self.reward not in REWARDS:
+            raise UsageError(f"--reward {self.reward}: there are {', '.join(REWARDS)}")
+        if self.target_latency is None:
+            raise UsageError(f"--reward {self.reward} needs --target-latency, such as 5ms")
+        if read_objectives(self.objective) != (ACCURACY,):
+            raise UsageError(f"--reward {self.reward} is made of accuracy and latency: leave --objective out")
+        return (MnasNet(self.target_latency, *REWARDS[self.reward]),)
 
 
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value).replace("Infinity", '"inf"'))
-
-
-def plan(options: Options, progress: Progress | None = None) -> Plan:
-    """Settles the options. Raises `UsageError`, `DataError` or `SpaceError`, which name the cause."""
-    import torch
-
-    from nas import sources
-
-    load_plugins()
-    _check(options)
-    space = find_space(options.space)
-    if space.classic:
-        raise UsageError(
-            f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
-        )
-    if options.strategy not in STRATEGIES:
-        make(options.strategy, Problem(space))  # raises, naming the nearest
-    gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
-    if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
-        raise UsageError(f"--gpus-per-trial {options.gpus_per_trial:g}: this machine has {gpus} CUDA devices")
-    report = progress or sources.silent
-    place = sources.locate(options.dataset, options.data_dir, report)
-    images = None
-    shape, classes = (3, 32, 32), 10
-    built_in = options.dataset in ("auto", "cifar10", "digits")
-    if not built_in:
-        images = sources.load(place, "train", report)
-        shape, classes = images.shape, len(images.classes)
-    preset_name, preset = _preset(space, options.preset, gpus > 0)
-    space = _bind(space, preset, shape, classes)
-    _try_out(space, options.space, shape, classes)
-    count = len(images.labels) if images else sources.count(place)
-    recipe = _recipe(options, place[0], count, gpus > 0)
-    window = Window(
-        {
-            name: limits
-            for name in LIMITED
-            if (limits := getattr(options, name) or (preset.macs if name == "macs" else None))
-            and limits != (0, math.inf)
-        }
-    )
-    points, left_out = _points(space, preset, options.seed_points, window)
-    confirm_recipe = confirming(recipe, gpu=gpus > 0)
-    timeout = options.timeout
-    if timeout is None and options.trials is None:
-        timeout = 60.0 if place[1] is None else 600.0 if gpus else 240.0
-    run = Path(options.run) if options.run else _fresh(options)
-    return Plan(
-        run=run,
-        space=space,
-        preset=preset_name,
-        strategy=options.strategy,
-        seed=options.seed,
-        window=window,
-        latency=options.latency or (0.0, math.inf),
-        points=points,
-        left_out=left_out,
-        recipe=recipe,
-        confirm_recipe=confirm_recipe,
-        confirm=options.confirm,
-        confirm_seeds=tuple(options.seed + 1 + i for i in range(3 if gpus else 2)),
-        confirm_images=confirm_recipe.epochs * (count - recipe.val_images),
-        trials=options.trials,
-        timeout=timeout,
-        trial_timeout=options.trial_timeout,
-        keep=options.keep,
-        workers=_workers(options, gpus),
-        executor=options.executor,
-        place=place,
-        shape=shape,
-        classes=classes,
-        fallback=options.dataset == "auto" and place[0] == "digits",
-        images=images,
-    )
-
-
-def _fresh(options: Options) -> Path:
-    label = re.sub(r"[^A-Za-z0-9]+", "-", Path(options.space.replace(".py:", "-")).name).strip("-")
-    stem = f"{label}-{options.strategy}-{datetime.now():%Y%m%d-%H%M%S}"
-    names = (
-        Path("runs") / (stem + tail) for tail in itertools.chain([""], (f"-{i}" for i in itertools.count(2)))
-    )
-    return next(path for path in names if not path.exists())
-
-
-def _workers(options: Options, gpus: int) -> Workers:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    plugins = (options.space,) if ".py:" in options.space else ()
-    if options.executor == "local":
-        return Workers(1, cores, 1.0 if gpus else 0.0, plugins=plugins)
-    share = options.gpus_per_trial if options.gpus_per_trial is not None else (0.25 if gpus else 0.0)
-    count = options.workers or (max(1, int(gpus / share)) if share else cores)
-    return Workers(count, max(1, cores // count), share, options.address, plugins)
-
-
-def _preset(space: Space, name: str | None, gpu: bool) -> tuple[str, Preset]:
-    if name is None:
-        name = "gpu" if gpu else "laptop"
-        return (name, space.presets[name]) if name in space.presets else ("none", Preset())
-    if name == "none":
-        return name, Preset()
-    if name not in space.presets:
-        known = ", ".join([*space.presets, "none"])
-        raise UsageError(f"--preset {name}: {space.name} has {known}")
-    return name, space.presets[name]
-
-
-def _bind(space: Space, preset: Preset, shape: Shape, classes: int) -> Space:
-    """The space under a preset, for these images; a space that does not take input or classes has its own."""
-    wanted = {**preset.arguments, "input": shape, "classes": classes}
-    return space.bind(**{k: v for k, v in wanted.items() if space.takes(k)})
-
-
-def _try_out(
-    space: Space, flag: str, shape: Shape, classes: int, draws: int = 20, patience: int = 200
-) -> None:
-    """Finds the mistakes of a space's author before a search does. Raises `SpaceError`."""
-    domains: dict[str, Domain] = {}
-    reasons: Counter[str] = Counter()
-    for seed in range(patience):
-        if seed >= draws and seed > reasons.total():
-            return
-        chooser = Random(seed, domains)
-        try:
-            genome = space.draw(chooser)
-            costs = infer(genome)
-        except Invalid as error:
-            reasons[str(error)] += 1
-            continue
-        try:
-            again = Replay(chooser.record)
-            key = space.draw(again).key
-            again.finish()
-        except (Invalid, ReplayError) as error:
-            raise SpaceError(f"--space {flag}: the same answers lead elsewhere ({error})") from error
-        if key != genome.key:
-            raise SpaceError(f"--space {flag}: the same answers draw different networks: not deterministic")
-        if genome.input != tuple(shape) or costs.output != (classes,):
-            raise SpaceError(
-                f"--space {flag} draws networks from {genome.input} to {costs.output} where the data have "
-                f"{tuple(shape)} and {classes} classes: take `input` and `classes` as keyword arguments"
-            )
-    if reasons.total() == patience:
-        reason, count = reasons.most_common(1)[0]
-        raise SpaceError(
-            f"--space {flag}: none of {patience} random draws is legal; {count} times because {reason}"
-        )
-
-
-def _check(options: Options) -> None:
+def check(options: Options) -> None:
     """Raises `UsageError` for values that a caller from Python may give and the command line refuses."""
     if not isinstance(options.space, str):
         raise UsageError("space must be a name or FILE.py:FUNCTION")
@@ -295,7 +93,7 @@ def _check(options: Options) -> None:
         value = getattr(options, name)
         if type(value) is not int or not 0 <= value < 2**32:
             raise UsageError(f"{name} must be a whole number, not {value!r}")
-    for name in ("timeout", "trial_timeout", "gpus_per_trial"):
+    for name in ("timeout", "trial_timeout", "gpus_per_trial", "target_latency"):
         value = getattr(options, name)
         if value is not None and (type(value) not in (int, float) or value < 0):
             raise UsageError(f"{name} must be a number (seconds, for times), not {value!r}")
@@ -303,69 +101,8 @@ def _check(options: Options) -> None:
         value = getattr(options, name)
         if value is not None and not (isinstance(value, tuple) and len(value) == 2 and value[0] <= value[1]):
             raise UsageError(f"{name} must be a pair (lowest, highest), not {value!r}")
-    for name, known in (("init", (None, *INITS)), ("schedule", (None, *SCHEDULES)), ("executor", EXECUTORS)):
+    for name, known in (("init", (None, *INITS)), ("schedule", (None, *SCHEDULES)), ("winner", WINNERS)):
         if getattr(options, name) not in known:
             raise UsageError(f"{name} must be one of {', '.join(map(str, known))}")
-
-
-def _recipe(options: Options, dataset: str, images: int, gpu: bool) -> Recipe:
-    import torch
-
-    from nas.fit import resolve_precision
-
-    precision = resolve_precision(torch.device("cuda" if gpu else "cpu"))
-    recipe = brief(dataset, images, gpu=gpu, precision=precision, channels_last=True)
-    given = {
-        name: getattr(options, name)
-        for name in ("epochs", "train_images", "init", "schedule")
-        if getattr(options, name) is not None
-    }
-    return dataclasses.replace(recipe, **given)
-
-
-def _points(
-    space: Space, preset: Preset, wish: str, window: Window
-) -> tuple[dict[str, Mapping[str, Scalar]], list[tuple[str, Genome | None, str]]]:
-    """(seed points, published points left out). Raises `UsageError` for a name that is none."""
-    known = {**preset.points, **space.points}
-    if wish == "none":
-        return {}, []
-    if wish == "auto":
-        names = list(known)
-    else:
-        names = [_point_name(space, known, name.strip()) for name in wish.split(",")]
-    chosen: dict[str, Mapping[str, Scalar]] = {}
-    left: list[tuple[str, Genome | None, str]] = []
-    for name in names:
-        try:
-            genome = space.draw(Fixed(**known[name]))
-        except Invalid as error:
-            left.append((name, None, str(error)))
-            continue
-        off = window.violation(infer(genome))
-        if off is None:
-            try:
-                space.draw(Replay(known[name]))
-                chosen[name] = known[name]
-                continue
-            except ReplayError as error:
-                off = (str(error), 0.0)
-        if wish != "auto":
-            raise UsageError(f"--seed-points {name}: {off[0]}")
-        left.append((name, genome, off[0]))
-    return chosen, left
-
-
-def _point_name(space: Space, known: Mapping[str, object], name: str) -> str:
-    if name in known:
-        return name
-    try:
-        aliases = find(name).aliases
-    except LookupError:
-        aliases = ()
-    found = next((alias for alias in aliases if alias in known), None)
-    if found is None:
-        raise UsageError(
-            f"--seed-points {name}: {space.name} has no such point ({', '.join(known) or 'none'})"
-        )
-    return found
+    if options.executor not in EXECUTORS and not options.table:
+        raise UsageError(f"executor must be one of {', '.join(EXECUTORS)}, table:FILE")

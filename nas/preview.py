@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from cells.infer import infer
-from nas.options import Plan
+from nas.planning import Plan
 from nas.progress import Reporter, clock, columns, short
 from nas.strategies import Exhausted, Proposal, Wait
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from nas.driver import Search
-    from nas.options import Plan
+    from nas.planning import Plan
 
 _HIDDEN = ("genome", "recipe", "versions")
 
@@ -71,7 +70,7 @@ class Reporter:
             self.console.print(text, markup=False)
 
     def loading(self, what: str, done: int, total: int) -> None:
-        """Progress of reading or fetching data."""
+        """Progress of what is counted: images read, bytes fetched, epochs of a grid."""
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
         if not self.live:
@@ -147,8 +146,8 @@ def status(search: Search) -> tuple[float, str]:
     if ranked:
         parts.append(f"best {ranked[0]['val_accuracy']:.2%} (trial {ranked[0]['trial']})")
     fresh = sum(r["stage"] == "search" and r["status"] == "ok" for r in search.rows[search.resumed :])
-    since = time.monotonic() - search.began
-    if fresh and search.confirming is None:
+    since = search.clock() - search.began
+    if fresh and search.confirming is None and not plan.simulated:
         parts.append(f"{60 * fresh / since:.1f} trials/min")
     share = min(1.0, max(shares, default=0.0))
     left = None
@@ -165,6 +164,8 @@ def header(plan: Plan) -> list[str]:
     """What is about to run, line by line."""
     name, place = plan.place
     lines = []
+    if plan.table is not None:
+        lines.append(f"table     {place}, {len(plan.table):,} rows; times are the table's")
     if name == "digits":
         lines += [
             "DIGITS: scikit-learn's 1,797 real 8x8 digits, shown as 3x32x32, because CIFAR-10 is not at hand."
@@ -175,19 +176,20 @@ def header(plan: Plan) -> list[str]:
             "  or --dataset FOLDER.",
         ]
     extent = "x".join(map(str, plan.shape))
-    lines.append(
-        f"data      {name}, {extent}, {plan.classes} classes ({place or 'bundled with scikit-learn'})"
-    )
+    if plan.table is None:
+        lines.append(
+            f"data      {name}, {extent}, {plan.classes} classes ({place or 'bundled with scikit-learn'})"
+        )
     window = ", ".join(f"{short(lo)}-{short(hi)} {n}" for n, (lo, hi) in plan.window.limits.items())
     lines.append(f"space     {plan.space.name}, preset {plan.preset}" + (f", {window}" if window else ""))
     count = plan.workers.count
     gpu = f", {plan.workers.gpus:g} GPU" if plan.workers.gpus else ""
     threads = f"{plan.workers.threads} thread" + ("s" if plan.workers.threads > 1 else "")
-    lines.append(
-        f"workers   {count} ({plan.executor}), {threads}{gpu} each; strategy {plan.strategy}, "
-        f"seed {plan.seed}"
-    )
-    lines.append(f"recipe    {plan.recipe.describe()}")
+    each = "(simulated)" if plan.simulated else f"({plan.executor}), {threads}{gpu} each"
+    lines.append(f"workers   {count} {each}; strategy {plan.strategy}, seed {plan.seed}")
+    lines.append("goal      " + ", ".join(map(str, plan.goals)))
+    if plan.table is None:
+        lines.append(f"recipe    {plan.recipe.describe()}")
     budget = [f"{plan.trials} trials"] if plan.trials else []
     budget += [f"{clock(plan.timeout)} minutes"] if plan.timeout else []
     lines.append(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cells.genome import Genome
 from cells.infer import infer
-
-Row = Mapping[str, Any]
+from nas.front import front, hypervolume
+from nas.objectives import Goal, Row, values
 
 
 def confirmed(rows: Iterable[Row]) -> dict[str, tuple[float, float, int]]:
@@ -26,11 +26,15 @@ def confirmed(rows: Iterable[Row]) -> dict[str, tuple[float, float, int]]:
     }
 
 
-def describe(genome: Genome) -> dict[str, Any]:
-    """The columns of a row that follow from the genome."""
+COSTS = ("params", "macs", "flops", "activations", "depth", "receptive_field", "global_context")
+"""Columns of a row that follow from the genome."""
+
+
+def describe(genome: Genome, *, whole: bool = True) -> dict[str, Any]:
+    """The columns of a row that follow from the genome; the text of the genome only where it is whole."""
     costs = infer(genome)
-    names = ("params", "macs", "flops", "activations", "depth", "receptive_field", "global_context")
-    return {"key": genome.key, "genome": genome.dumps(), **{n: getattr(costs, n) for n in names}}
+    found = {"key": genome.key, **{name: getattr(costs, name) for name in COSTS}}
+    return found | {"genome": genome.dumps()} if whole else found
 
 
 def by(row: Row) -> str:
@@ -38,13 +42,43 @@ def by(row: Row) -> str:
     return str(json.loads(row["note"] or "{}").get("by", row["strategy"]))
 
 
-def ranking(rows: Iterable[Row]) -> list[Row]:
+WINNERS = ("reward", "estimate")
+"""How trials are ranked: by what they scored, or by what they would have scored without the noise of training
+(`nas.gp.estimates`), which the highest of many scores overstates."""
+
+
+def ranking(rows: Iterable[Row], winner: str = "reward") -> list[Row]:
     """The search's finished trials, best first."""
-    found = [r for r in rows if r["stage"] == "search" and r["status"] == "ok"]
-    return sorted(found, key=lambda r: (-r["reward"], r["trial"]))
+    found = [r for r in rows if r["stage"] == "search" and r["status"] == "ok" and r["reward"] is not None]
+    found.sort(key=lambda r: (-r["reward"], r["trial"]))
+    if winner == "reward":
+        return found
+    from nas.gp import estimates
+
+    guesses = estimates([json.loads(r["choices"]) for r in found], [r["reward"] for r in found])
+    return [found[i] for i in sorted(range(len(found)), key=lambda i: -guesses[i])]
 
 
-def verdict(rows: Iterable[Row]) -> dict[str, Any]:
+def on_front(rows: Iterable[Row], goals: Sequence[Goal]) -> tuple[list[Row], float]:
+    """(finished trials that no other beats in all goals, the best in the first goal first; hypervolume).
+
+    The hypervolume counts from the worst value of each goal among the finished trials, as a share of the box
+    between the worst and the best: 1 is a network that is best in everything.
+    """
+    found = [(row, point) for row in ranking(rows) if (point := values(goals, row)) is not None]
+    if not found:
+        return [], 0.0
+    points = [point for _, point in found]
+    worst, best = [min(v) for v in zip(*points, strict=True)], [max(v) for v in zip(*points, strict=True)]
+    spans = [high - low or 1.0 for low, high in zip(worst, best, strict=True)]
+    shares = [tuple((v - low) / span for v, low, span in zip(p, worst, spans, strict=True)) for p in points]
+    chosen: dict[str, Row] = {}
+    for i in front(points):
+        chosen.setdefault(found[i][0]["key"], found[i][0])
+    return list(chosen.values()), hypervolume(shares, [0.0] * len(goals))
+
+
+def verdict(rows: Iterable[Row], winner: str = "reward") -> dict[str, Any]:
     """What a finished search can claim: the winner beside the best random trial, with an uncertainty.
 
     The winner is the finalist of the highest confirmed mean, random's best the random trial that the search
@@ -56,18 +90,18 @@ def verdict(rows: Iterable[Row]) -> dict[str, Any]:
     Where nothing was searched, the winner is the first row of a full training.
     """
     rows = list(rows)
-    ranked = ranking(rows)
+    ranked = ranking(rows, winner)
     means = confirmed(rows)
     if not ranked:
         finals = [row for row in rows if row["stage"] == "final" and row["status"] == "ok"]
         return {"winner": finals[0], "random": None, "means": {}, "finalists": []} if finals else {}
     first = {row["key"]: row for row in reversed(ranked)}
     finalists = sorted((k for k in means if k in first), key=lambda k: -means[k][0])
-    winner = first[finalists[0]] if finalists else ranked[0]
+    best = first[finalists[0]] if finalists else ranked[0]
     random = next((r for r in ranked if by(r) == "random"), None)
-    found: dict[str, Any] = {"winner": winner, "random": random, "means": means, "finalists": finalists}
+    found: dict[str, Any] = {"winner": best, "random": random, "means": means, "finalists": finalists}
     spreads = [(sd, n) for _, sd, n in means.values() if n > 1]
-    if by(winner) == "random" or random is None or not {winner["key"], random["key"]} <= set(means):
+    if by(best) == "random" or random is None or not {best["key"], random["key"]} <= set(means):
         return found
     if not spreads:
         return found
@@ -76,7 +110,7 @@ def verdict(rows: Iterable[Row]) -> dict[str, Any]:
 
     freedom = sum(n - 1 for _, n in spreads)
     pooled = math.sqrt(sum((n - 1) * sd**2 for sd, n in spreads) / freedom)
-    mine, theirs = means[winner["key"]], means[random["key"]]
+    mine, theirs = means[best["key"]], means[random["key"]]
     error = pooled * math.sqrt(1 / mine[2] + 1 / theirs[2])
     rivals = max(1, len(finalists) - 1)
     return found | {

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from nas.cli import duration, guard, latency_window, natural, parser, positive, seed, window
+from nas.cli import duration, guard, latency_window, milliseconds, natural, parser, positive, seed, window
+from nas.options import EXECUTORS, REWARDS, TABLE
 from nas.recipe import INITS, SCHEDULES
+from nas.results import WINNERS
 
 if TYPE_CHECKING:
-    from nas.options import Plan
+    from nas.planning import Plan
     from nas.progress import Reporter
 
 EXAMPLES = """\
@@ -23,6 +25,8 @@ EXAMPLES = """\
   python -m nas.search --space anynet --strategy random --trials 50 --macs 4M:6M
   python -m nas.search --space my_spaces.py:my_space --timeout 30m
   python -m nas.search --space regnet --dry-run 10
+  python -m nas.search --space regnet --strategy nsga2 --objective accuracy,macs
+  python -m nas.search --executor table:runs/first --strategy evolution:population=10 --trials 30
 """
 
 
@@ -63,7 +67,30 @@ def arguments() -> argparse.ArgumentParser:
         "--strategy",
         default="tpe",
         metavar="NAME",
-        help="tpe or random (default: tpe, its first 12 trials random)",
+        help="who proposes, perhaps with options: NAME:OPTION=VALUE,...; `list` lists them (default: tpe)",
+    )
+    g.add_argument(
+        "--objective",
+        default="accuracy",
+        metavar="COLUMNS",
+        help="what is maximised, such as accuracy, or accuracy,latency or accuracy,depth:min for a front",
+    )
+    g.add_argument(
+        "--reward",
+        choices=tuple(REWARDS),
+        help="one number in place of accuracy: MnasNet's ACC x (LAT/T)^w, as a soft or a hard constraint",
+    )
+    g.add_argument("--target-latency", type=milliseconds, metavar="T", help="of --reward, such as 5ms")
+    g.add_argument(
+        "--no-dedup",
+        dest="dedup",
+        action="store_false",
+        help="train a network again when it is proposed again, as published searches do",
+    )
+    g.add_argument(
+        "--storage",
+        metavar="URL",
+        help="where Optuna's strategies put their study, such as sqlite:///study.db, for optuna-dashboard",
     )
     g.add_argument(
         "--trials", type=positive, metavar="N", help="networks to train (default: as many as the time allows)"
@@ -80,6 +107,12 @@ def arguments() -> argparse.ArgumentParser:
         default=3,
         metavar="K",
         help="train the best K, the best random and the seed point with new seeds; 0: do not (default: 3)",
+    )
+    g.add_argument(
+        "--winner",
+        choices=WINNERS,
+        default=WINNERS[0],
+        help="what ranks the trials: their score, or an estimate of it without noise (default: reward)",
     )
     g.add_argument("--seed", type=seed, default=0, metavar="S", help="of all that is drawn (default: 0)")
     g = p.add_argument_group("data and training")
@@ -107,9 +140,11 @@ def arguments() -> argparse.ArgumentParser:
     g = p.add_argument_group("where it runs")
     g.add_argument(
         "--executor",
-        choices=("ray", "local"),
+        type=executor,
         default="ray",
-        help="Ray workers or this process (default: ray)",
+        metavar="WHO",
+        help="ray: its workers; local: this process; table:FILE: nothing is trained, a finished run or "
+        "a described table answers (default: ray)",
     )
     g.add_argument("--workers", type=positive, metavar="N", help="(default: one per core; on GPUs four each)")
     g.add_argument(
@@ -146,17 +181,27 @@ def arguments() -> argparse.ArgumentParser:
     return p
 
 
+def executor(text: str) -> str:
+    """`ray`, `local` or `table:FILE`. Raises ArgumentTypeError."""
+    if text not in EXECUTORS and not text.removeprefix(TABLE) != text:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(EXECUTORS)}, table:FILE")
+    return text
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     p = arguments()
     given = p.parse_args(argv)
+    if given.strategy == "list":
+        return _list_strategies()
     if given.workers and given.executor == "local" and given.workers > 1:
         p.error("argument --workers: the local executor has one")
     if given.gpus_per_trial is not None and not given.gpus_per_trial >= 0:
         p.error("argument --gpus-per-trial: must not be negative")
     out = _keep_stdout() if given.json else None
 
-    from nas.options import Options, plan
+    from nas.options import Options
+    from nas.planning import plan
     from nas.progress import Reporter, header
 
     fields = {f.name for f in dataclasses.fields(Options)}
@@ -168,6 +213,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.dry_run:
         return _dry_run(settled, given.dry_run, reporter)
     return _search(settled, reporter, argv)
+
+
+def _list_strategies() -> int:
+    """Prints every strategy with its options and their defaults."""
+    from nas.strategies import STRATEGIES
+
+    for name, entry in sorted(STRATEGIES.items()):
+        print(f"{name}: {entry.summary}")
+        options = ",".join(f"{option}={value}" for option, value in entry.options.items())
+        if options:
+            print(f"    {name}:{options}")
+    return 0
 
 
 def _keep_stdout() -> TextIO:

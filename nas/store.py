@@ -11,7 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from nas.results import verdict
+from nas.objectives import read_objectives
+from nas.results import WINNERS, on_front, verdict
 
 if TYPE_CHECKING:
     from cells.genome import Genome
@@ -90,6 +91,10 @@ ASKS = pa.schema(
 """One row for each ask, those settled without training included; elapsed: seconds of search so far."""
 
 
+CONFIG = "nas.config"
+"""In the metadata of a table that is taken out of its run: the run's configuration, as JSON."""
+
+
 class StoreError(RuntimeError):
     """A run directory that cannot be used; the message says why."""
 
@@ -151,6 +156,27 @@ class Stream:
     def close(self) -> None:
         """Closes the file. A stream has no end marker, so it can always be continued."""
         self._file.close()
+
+
+class Memory:
+    """Rows that are kept nowhere, for searches that are run in thousands; otherwise as `Stream`."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.empty: dict[str, Any] = dict.fromkeys(schema.names)
+        self.rows: list[dict[str, Any]] = []
+
+    def append(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """See `Stream`."""
+        return self.extend([row])[0]
+
+    def extend(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """See `Stream`."""
+        added = [{**self.empty, **row} for row in rows]
+        self.rows += added
+        return added
+
+    def close(self) -> None:
+        """See `Stream`."""
 
 
 def _sync_folder(folder: Path) -> None:
@@ -234,6 +260,31 @@ def write_atomically(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
+class Result(dict[str, Any]):
+    """The row of a trained network, which can be exported."""
+
+    def __init__(self, run: Run, row: Mapping[str, Any]) -> None:
+        super().__init__(row)
+        self.run = run
+
+    def export(self, to: str | os.PathLike[str], **options: Any) -> list[Path]:
+        """Writes the network as `nas.export` does; returns the files.
+
+        >>> run.best().export("net.py", name="MyNet")
+
+        Args:
+            to: a .py, .pt, .safetensors, .pt2, .onnx or .json, or a folder for all of them.
+            options: of `nas.formats.export`.
+
+        Raises:
+            ExportError, VerificationError, WeightsError, Invalid: as `nas.formats.export` does.
+        """
+        from nas.formats import export
+        from nas.targets import of_row
+
+        return [written.file for written in export(of_row(self.run, self), to, **options)]
+
+
 class Run:
     """What a search left behind, read from its directory.
 
@@ -249,13 +300,17 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The exact configuration the run was started with."""
-        config: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        """The exact configuration the run was started with; nothing where it was lost."""
+        file = self.path / "run.json"
+        config: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
         return config
 
     def table(self) -> pa.Table:
-        """All rows."""
-        return read(self.path / "trials.arrows", TRIALS)
+        """All rows; the schema's metadata hold the run's configuration."""
+        table = read(self.path / "trials.arrows", TRIALS)
+        return table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), CONFIG: json.dumps(self.config)}
+        )
 
     def asks(self) -> pa.Table:
         """Every ask, with why it was settled if it was not trained."""
@@ -266,7 +321,7 @@ class Run:
         rows = [r for r in self.table().to_pylist() if r["status"] == "ok" and str(r["key"]).startswith(key)]
         return sorted(rows, key=lambda r: (-(r["val_accuracy"] or 0.0), r["trial"]))
 
-    def best(self, key: str = "") -> dict[str, Any]:
+    def best(self, key: str = "") -> Result:
         """The winner: the network whose confirmed accuracy is highest, or else the row of highest reward.
 
         Raises:
@@ -276,7 +331,16 @@ class Run:
         if not rows:
             which = f" whose key starts with {key}" if key else ""
             raise StoreError(f"{self.path}: no finished trial{which}")
-        return dict(verdict(rows)["winner"])
+        return Result(self, verdict(rows, self.config.get("winner", WINNERS[0]))["winner"])
+
+    def front(self, objective: str = "accuracy,macs") -> list[dict[str, Any]]:
+        """The trials that no other beats in all objectives, which need not be those that were searched for.
+
+        Raises:
+            ObjectiveError: there is no such objective.
+        """
+        rows, _ = on_front(self.table().to_pylist(), read_objectives(objective))
+        return [dict(row) for row in rows]
 
     def genome(self, key: str = "") -> Genome:
         """The winner's genome, or that of another key."""

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from cells.infer import infer
 from nas.progress import Reporter, clock, columns, short
-from nas.results import by, ranking, verdict
+from nas.results import by, on_front, ranking, verdict
 
 if TYPE_CHECKING:
     from nas.driver import Search
+    from nas.planning import Plan
 
 
 def result(search: Search, reporter: Reporter) -> None:
     """The table of the best, the baselines beside them, and what can be said of the winner."""
     plan = search.plan
-    ranked = ranking(search.rows)
+    ranked = ranking(search.rows, plan.winner)
     if search.ended:
         reporter.console.print(f"The search ended: {search.ended}", markup=False)
     searched = [row for row in search.rows if row["stage"] == "search"]
@@ -29,9 +30,9 @@ def result(search: Search, reporter: Reporter) -> None:
             "No trial finished" + (f"; the first failure: {failed}" if failed else ""), markup=False
         )
         return
-    said = verdict(search.rows)
+    said = verdict(search.rows, plan.winner)
     means = said["means"]
-    confirmed = f"confirmed ({len(plan.confirm_seeds)} seeds)"
+    confirmed = f"confirmed ({len(plan.confirm_seeds)} seeds)" if means else "confirmed"
     titles = ("rank", "key", "by", "val acc", confirmed, "params", "MACs", "latency")
     table = columns(*titles, left=("rank", "key", "by"))
     shown = list(enumerate(ranked[: max(5, plan.confirm)], start=1))
@@ -39,16 +40,20 @@ def result(search: Search, reporter: Reporter) -> None:
         next(((i, r) for i, r in enumerate(ranked, start=1) if by(r) == who), None)
         for who in ("random", "seed")
     ]
-    shown += [e for e in extra if e is not None and e not in shown]
+    sized = [(row["params"] or 0, -i, row) for i, row in enumerate(ranked, start=1)]
+    largest = max(sized, key=lambda found: found[:2])
+    extra.append((-largest[1], largest[2]))
+    shown += [e for i, e in enumerate(extra) if e is not None and e not in [*shown, *extra[:i]]]
     for rank, row in shown:
+        who = json.loads(row["note"] or "{}").get("seed_point") or by(row)
         table.add_row(
             f"{rank}{' *' if row['key'] == said['winner']['key'] else ''}",
             row["key"][:8],
-            json.loads(row["note"] or "{}").get("seed_point") or by(row),
+            f"{who}, largest" if row is largest[2] and row["params"] else who,
             f"{row['val_accuracy']:.2%}",
             _mean(means.get(row["key"])),
-            short(row["params"]),
-            short(row["macs"]),
+            "" if row["params"] is None else short(row["params"]),
+            "" if row["macs"] is None else short(row["macs"]),
             _latency(row),
         )
     reference = next(((n, g) for n, g, _ in plan.left_out if g is not None), None)
@@ -71,8 +76,26 @@ def result(search: Search, reporter: Reporter) -> None:
         f"{counts['invalid']} invalid, {rejected} outside the window, in {clock(search.elapsed)} minutes",
         markup=False,
     )
-    for line in conclusion(said):
+    for line in [*conclusion(said), *tested(plan, said)]:
         reporter.console.print(line, markup=False)
+    if len(plan.goals) > 1:
+        show_front(search, reporter)
+
+
+def show_front(search: Search, reporter: Reporter) -> None:
+    """What no other network beats in all goals."""
+    goals = search.plan.goals
+    rows, volume = on_front(search.rows, goals)
+    names = [name for goal in goals for name in goal.columns]
+    reporter.console.print(
+        f"Front of {', '.join(map(str, goals))}: {len(rows)} networks, hypervolume {volume:.3f} of 1",
+        markup=False,
+    )
+    table = columns("key", "by", *names, left=("key", "by"))
+    for row in rows:
+        cells = [short(row[name]) if isinstance(row[name], int) else f"{row[name]:.4g}" for name in names]
+        table.add_row(row["key"][:8], by(row), *cells)
+    reporter.console.print(table)
 
 
 def _latency(row: Mapping[str, Any]) -> str:
@@ -102,9 +125,18 @@ def conclusion(said: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def tested(plan: Plan, said: Mapping[str, Any]) -> list[str]:
+    """What the winner's test accuracy is, where a table knows it."""
+    winner = said["winner"]
+    found = None if plan.table is None else plan.table.test_accuracy(json.loads(winner["choices"]))
+    return [] if found is None else [f"Test accuracy of the best (*), by the table: {found:.2%}."]
+
+
 def next_steps(search: Search) -> list[str]:
     """Commands to type next."""
     run = search.plan.run
+    if search.plan.table is not None and not search.plan.table.known:
+        return []
     return [
         "Next:",
         f"  python -m nas.show {run}                       the best network, block by block",
@@ -115,7 +147,7 @@ def next_steps(search: Search) -> list[str]:
 
 def last_json(search: Search) -> dict[str, Any]:
     """The last object of `--json`."""
-    said = verdict(search.rows)
+    said = verdict(search.rows, search.plan.winner)
     if not said:
         return {"best": None, "run": str(search.plan.run), "trials": search.dispatched}
     keep = (
@@ -141,6 +173,10 @@ def last_json(search: Search) -> dict[str, Any]:
         return found
 
     seed = next((r for r in ranking(search.rows) if by(r) == "seed"), None)
+    several = {}
+    if len(search.plan.goals) > 1:
+        rows, volume = on_front(search.rows, search.plan.goals)
+        several = {"front": [brief(row) for row in rows], "hypervolume": volume}
     return {
         "best": brief(said["winner"]),
         "random": brief(said["random"]),
@@ -151,4 +187,5 @@ def last_json(search: Search) -> dict[str, Any]:
         "trials": search.dispatched,
         "run": str(search.plan.run),
         "seconds": search.elapsed,
+        **several,
     }

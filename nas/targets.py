@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cells.genome import Genome
 from cells.ops import Invalid, Shape
 from search_spaces import Fixed, Space, find
 from search_spaces.around import around_genome
 from search_spaces.pycls import read
+
+if TYPE_CHECKING:
+    from nas.store import Run
 
 
 class TargetError(LookupError):
@@ -21,12 +24,22 @@ class TargetError(LookupError):
 
 @dataclass(frozen=True)
 class Target:
-    """An architecture, where it comes from, and its row if it was trained."""
+    """An architecture, where it comes from, and what is known of it if it was trained.
+
+    Attributes:
+        row: of the trial that trained it.
+        weights: file of the weights that the run kept.
+        confirmed: (mean, standard deviation, seeds) of its accuracies in trainings after the search.
+        members: of an ensemble, the networks that vote.
+    """
 
     name: str
     genome: Genome
     origin: str
-    row: dict[str, Any] | None = None
+    row: Mapping[str, Any] | None = None
+    weights: Path | None = None
+    confirmed: tuple[float, float, int] | None = None
+    members: tuple[Target, ...] = ()
 
 
 def resolve(text: str, input: Shape | None = None, classes: int | None = None) -> Target:
@@ -53,8 +66,8 @@ def resolve(text: str, input: Shape | None = None, classes: int | None = None) -
         from nas.store import Run
 
         _only_for_names(input, classes, text)
-        row = Run(folder).best("" if key == "best" else key)
-        return Target(f"{folder}:{row['key']}", Genome.loads(row["genome"]), f"run {folder}", row)
+        run = Run(folder)
+        return of_row(run, run.best("" if key == "best" else key))
     space = find(text)
     if not space.classic:
         raise TargetError(
@@ -64,6 +77,47 @@ def resolve(text: str, input: Shape | None = None, classes: int | None = None) -
     given = {"input": input, "classes": classes}
     drawn = space.bind(**{k: v for k, v in given.items() if v is not None}).draw(Fixed())
     return Target(space.name, drawn, space.summary)
+
+
+def of_row(run: Run, row: Mapping[str, Any]) -> Target:
+    """The target of a run's row."""
+    from nas.results import confirmed
+
+    file = run.path / row["weights"] if row["weights"] else None
+    return Target(
+        f"{run.path}:{row['key']}",
+        Genome.loads(row["genome"]),
+        f"run {run.path}",
+        row,
+        file if file is not None and file.is_file() else None,
+        confirmed(run.rows(row["key"])).get(row["key"]),
+    )
+
+
+def best_together(text: str, count: int) -> Target:
+    """The soft vote of the `count` networks of RUN that its search ranked first.
+
+    Raises:
+        TargetError: that is no run, or it has too few networks.
+        Invalid: the networks cannot vote together.
+    """
+    from cells.ensemble import ensemble
+    from nas.results import ranking
+    from nas.store import Run
+
+    if count < 2:
+        raise TargetError(f"--ensemble {count}: a vote needs at least 2 networks")
+    if not Path(text).is_dir():
+        raise TargetError(f"--ensemble {count}: {text} is no run directory")
+    run = Run(text)
+    first: dict[str, Mapping[str, Any]] = {}
+    for row in ranking(run.rows()):
+        first.setdefault(row["key"], row)
+    if len(first) < count:
+        raise TargetError(f"--ensemble {count}: {text} has {len(first)} trained networks")
+    members = tuple(of_row(run, row) for row in [*first.values()][:count])
+    genome = ensemble([member.genome for member in members])
+    return Target(f"{run.path} --ensemble {count}", genome, f"run {run.path}", members=members)
 
 
 def find_space(text: str) -> Space:

@@ -214,9 +214,9 @@ def _weights(wishes: Wishes, target: Target) -> Path | None:
     if wishes.init == "weights":
         if target.row is None:
             raise UsageError(f"--init weights: {wishes.target} is no result of a run; name a file")
-        if target.row["weights"] is None:
+        if target.weights is None:
             raise UsageError(f"--init weights: no weights were kept of {target.name} (nas.search --keep)")
-        file = Path(target.name.rpartition(":")[0], target.row["weights"])
+        file = target.weights
     else:
         file = Path(wishes.init)
     if not file.is_file():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import socket
@@ -20,36 +19,10 @@ from cells.genome import Genome
 from cells.ops import Invalid
 from nas import build, measure
 from nas.data import Split, split
+from nas.dispatch import Job, Outcome
 from nas.fit import Epoch, TrainingFailedError, fit
 from nas.recipe import Recipe
 from nas.sources import Images
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs to run a trial; plain data.
-
-    Attributes:
-        genome: its JSON text.
-        recipe: its JSON.
-        seed: of initialisation, order and augmentation.
-        latency: whether to measure it, and then within which bounds in milliseconds the trial goes on.
-        seconds: how long the trial may take.
-    """
-
-    genome: str
-    recipe: dict[str, Any]
-    seed: int
-    latency: tuple[float, float] | None = (0.0, math.inf)
-    seconds: float = math.inf
-
-
-@dataclass
-class Outcome:
-    """What a worker sends back: the row's columns that it knows, and the trained weights (safetensors)."""
-
-    row: dict[str, Any]
-    weights: bytes | None = None
 
 
 @dataclass

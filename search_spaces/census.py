@@ -196,7 +196,7 @@ class Size:
     source: str = ""
 
 
-def size(space: Space, census: Census) -> Size:
+def size(space: Space, census: Census, enumerable: int = ENUMERABLE) -> Size:
     """Counts a space of which random draws without a window showed the questions.
 
     The product over questions, in which a constrained group has its own count, when no answer changes which
@@ -219,19 +219,19 @@ def size(space: Space, census: Census) -> Size:
         vectors, how = space.count(**space.settings), "the space's own count"
     else:
         about = _knuth(space)
-        if about > 2 * ENUMERABLE:
+        if about > 2 * enumerable:
             how = f"not countable: about {about:.1e} answer vectors, of changing questions"
         else:
-            return _enumerated(space, networks, source)
+            return _enumerated(space, networks, source, enumerable)
     return Size(vectors, how, networks, source)
 
 
-def _enumerated(space: Space, networks: int | None, source: str) -> Size:
+def _enumerated(space: Space, networks: int | None, source: str, enumerable: int) -> Size:
     keys: set[str] = set()
     count = 0
     for chooser in Enumerate():
-        if count == ENUMERABLE:
-            how = f"not countable: more than {ENUMERABLE:,} answer vectors, of changing questions"
+        if count == enumerable:
+            how = f"not countable: more than {enumerable:,} answer vectors, of changing questions"
             return Size(None, how, networks, source)
         with contextlib.suppress(Invalid):
             keys.add(space.draw(chooser).key)

@@ -8,7 +8,7 @@ whether a question is asked may depend on earlier answers.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from cells.ops import Invalid
@@ -78,6 +78,10 @@ class Recorder:
         self.record.update(zip(group.names, values, strict=True))
         self.groups.append(group)
         return values
+
+    def amend(self, name: str, value: Scalar) -> None:
+        """Takes an answer for another one, which is what the record then holds."""
+        self.record[name] = value
 
     def _admit(self, name: str, domain: Domain) -> None:
         if name in self.record:
@@ -208,15 +212,26 @@ class Enumerate:
 
     >>> for chooser in Enumerate():
     ...     genome = my_space(chooser)
+
+    Args:
+        domains: see `Recorder`.
+        first: the record of the answer vector to begin at; without it, the first of all.
     """
+
+    def __init__(
+        self, domains: dict[str, Domain] | None = None, first: Mapping[str, Scalar] | None = None
+    ) -> None:
+        self.domains: dict[str, Domain] = {} if domains is None else domains
+        self.first = first
 
     def __iter__(self) -> Iterator[Recorder]:
         """One chooser for each answer vector; the draw must be made before the next is taken."""
         path: list[tuple[Sequence[Scalar], int]] = []
-        domains: dict[str, Domain] = {}
+        first = self.first
         while True:
-            walk = _Walk(path, domains)
+            walk = _Walk(path, self.domains, first)
             yield walk
+            first = None
             del path[walk.depth :]
             while path and path[-1][1] + 1 >= len(path[-1][0]):
                 path.pop()
@@ -227,16 +242,24 @@ class Enumerate:
 
 
 class _Walk(Recorder):
-    """Answers as a path through the tree of answers says, which it extends by first ones."""
+    """Answers as a path through the tree of answers says, which it extends by those of a record or by first
+    ones.
+    """
 
-    def __init__(self, path: list[tuple[Sequence[Scalar], int]], domains: dict[str, Domain]) -> None:
+    def __init__(
+        self,
+        path: list[tuple[Sequence[Scalar], int]],
+        domains: dict[str, Domain],
+        record: Mapping[str, Scalar] | None,
+    ) -> None:
         super().__init__(domains)
         self.path = path
+        self.given = None if record is None else Replay(record)
         self.depth = 0
 
     def answer(self, name: str, domain: Domain) -> Scalar:
         if self.depth == len(self.path):
-            self.path.append((domain.values(), 0))  # raises for real numbers
+            self._extend(name, domain, lambda value: True)
         values, index = self.path[self.depth]
         self.depth += 1
         return values[index]
@@ -245,10 +268,19 @@ class _Walk(Recorder):
         found: list[Scalar] = []
         for name in group.names:
             if self.depth == len(self.path):
-                legal = [value for value in domain.values() if group.holds([*found, value])]
-                self.path.append((legal, 0))
+                self._extend(name, domain, lambda value: group.holds([*found, value]))
             found.append(self.answer(name, domain))
         return found
+
+    def _extend(self, name: str, domain: Domain, legal: Callable[[Scalar], bool]) -> None:
+        if domain.size is None:
+            raise SpaceError(f"question {name!r} asks for a real number, and these cannot be enumerated")
+        values = [value for value in domain.values() if legal(value)]
+        first = 0
+        if self.given is not None:
+            given = self.given.answer(name, domain)
+            first = next(i for i, value in enumerate(values) if value == given and type(value) is type(given))
+        self.path.append((values, first))
 
 
 __all__ = [

@@ -8,11 +8,13 @@ matrix with its list of operations (google-research/nasbench, ModelSpec).
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from cells.cell import Cell, Genotype
+from cells.vertex_cell import pruned
 from search_spaces.choose import Scalar
 
 Answers = dict[str, Scalar]
@@ -135,3 +137,39 @@ def write_nasbench101(answers: Mapping[str, Scalar]) -> tuple[list[list[int]], l
     """The matrix of seven vertices and the operations of what was answered."""
     matrix = [[int(answers[f"edge{i}_{j}"] or 0) if j > i else 0 for j in range(7)] for i in range(7)]
     return matrix, ["input", *(str(answers[f"op{i}"]) for i in range(1, 6)), "output"]
+
+
+def nasbench101_hash(answers: Mapping[str, Scalar]) -> bytes:
+    """The MD5 by which NAS-Bench-101 knows the cell of what was answered, the same for isomorphic cells.
+
+    Vertices that no path from input to output meets do not count. The hash of a vertex is made of its
+    degrees and its operation, then as many times as there are vertices of its neighbours' hashes and itself.
+    Source: Ying et al. 2019, section 2.1 and supplement S1; google-research/nasbench, `graph_util.py`.
+
+    Raises:
+        Invalid: no path leads from input to output.
+    """
+    matrix, operations = write_nasbench101(answers)
+    kept, matrix = pruned(matrix)
+    size = range(len(kept))
+    into = [[i for i in size if matrix[i][j]] for j in size]
+    out = [[j for j in size if matrix[i][j]] for i in size]
+    hashes = [_md5((len(out[v]), len(into[v]), _CODES[operations[kept[v]]])) for v in size]
+    for _ in size:
+        sides = [["".join(sorted(hashes[w] for w in side[v])) for side in (into, out)] for v in size]
+        hashes = [_md5("|".join([*sides[v], hashes[v]])) for v in size]
+    return bytes.fromhex(_md5(sorted(hashes)))
+
+
+_CODES = {"input": -1, "output": -2, "conv3x3-bn-relu": 0, "conv1x1-bn-relu": 1, "maxpool3x3": 2}
+
+
+def _md5(value: object) -> str:
+    return hashlib.md5(str(value).encode(), usedforsecurity=False).hexdigest()
+
+
+WRITERS: Mapping[str, Callable[[Mapping[str, Scalar]], Hashable]] = {
+    "nasbench201": write_nasbench201,
+    "nasbench101": nasbench101_hash,
+}
+"""What tables of published benchmarks hold of a cell, by format."""

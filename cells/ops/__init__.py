@@ -6,7 +6,7 @@ from cells.ops.channel import ChannelShuffle, Chunk, Narrow
 from cells.ops.conv import Conv, Depthwise, Linear
 from cells.ops.layer import Affine, GlobalResponseNorm, LayerNorm, LayerNorm2d, LayerScale
 from cells.ops.lenet import RBF, ScaledTanh, Select
-from cells.ops.merge import Add, Concat, Mul
+from cells.ops.merge import Add, Concat, Mul, Vote
 from cells.ops.norm import LRN, GroupNorm, InstanceNorm
 from cells.ops.pad import Pad
 from cells.ops.pointwise import RELU, SIGMOID, Activation, BatchNorm, Dropout, Identity, Input, Scale, Zero
@@ -70,6 +70,7 @@ __all__ = [
     "Tokens",
     "Transpose",
     "Unwindow",
+    "Vote",
     "Window",
     "WindowAttention",
     "Windows",

@@ -60,3 +60,22 @@ class Concat(Op):
 
     def expression(self, *args: str) -> str:
         return f"torch.cat([{', '.join(args)}], 1)"
+
+
+@op("vote")
+@dataclass(frozen=True)
+class Vote(Op):
+    """The soft vote of classifiers: the mean of the probabilities that their outputs stand for."""
+
+    arity = None
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs) < 2:
+            raise Invalid("vote: one classifier alone has no vote to take")
+        for shape in inputs:
+            if len(shape) != 1 or shape != inputs[0]:
+                raise Invalid(f"vote: needs vectors of one length, not {inputs[0]} and {shape}")
+        return inputs[0]
+
+    def expression(self, *args: str) -> str:
+        return f"torch.mean(torch.softmax(torch.stack([{', '.join(args)}]), 2), 0)"

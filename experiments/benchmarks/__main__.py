@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from experiments.benchmarks import genome, search, startup
+from experiments.benchmarks import genome, search, startup, strategies
 
-BENCHMARKS = {"genome": genome, "search": search, "startup": startup}
+BENCHMARKS = {"genome": genome, "search": search, "startup": startup, "strategies": strategies}
 
 
 def main() -> int:

@@ -1,6 +1,17 @@
 """Who answers a space's questions. A new strategy is one file and one import line here."""
 
-from nas.strategies import random, tpe
+from nas.strategies import (
+    bayes,
+    evolution,
+    grid,
+    largest,
+    local_search,
+    nsga2,
+    optuna,
+    ppo,
+    random,
+    reinforce,
+)
 from nas.strategies.base import (
     STRATEGIES,
     Exhausted,
@@ -8,6 +19,7 @@ from nas.strategies.base import (
     Proposal,
     Settled,
     Strategy,
+    StrategyError,
     Wait,
     Window,
     make,
@@ -25,10 +37,9 @@ __all__ = [
     "Seeded",
     "Settled",
     "Strategy",
+    "StrategyError",
     "Wait",
     "Window",
     "make",
-    "random",
     "strategy",
-    "tpe",
 ]

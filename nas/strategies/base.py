@@ -7,7 +7,9 @@ resumed by telling the strategy again what is in the tables, and no strategy is 
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,11 +18,9 @@ from typing import Any, Literal, Protocol, TypeVar
 from cells.genome import Genome
 from cells.infer import Costs, infer
 from cells.ops import Invalid
+from nas.objectives import ACCURACY, Goal, Row, values
 from search_spaces.choose import Domain, Recorder, Scalar
 from search_spaces.registry import Space
-
-Row = Mapping[str, Any]
-"""A row of the trials table."""
 
 
 class Exhausted(Exception):  # noqa: N818 - the name says it; it is no error
@@ -29,6 +29,10 @@ class Exhausted(Exception):  # noqa: N818 - the name says it; it is no error
 
 class UnknownStrategyError(LookupError):
     """No strategy of that name; the message suggests the nearest."""
+
+
+class StrategyError(ValueError):
+    """A strategy that cannot work so: an option it has not, a space or goals it cannot take; one line."""
 
 
 class Wait:
@@ -99,6 +103,9 @@ class Problem:
         space: with its arguments bound.
         seed: of the run.
         trials: about how many trials there will be, where known.
+        goals: what is to be maximised. The first one's value is the row's reward.
+        name: of the run.
+        storage: where a strategy that keeps a study of its own may put it for others to look at (a URL).
         domains: domains of the questions met so far; shared by all choosers of the run.
     """
 
@@ -106,11 +113,22 @@ class Problem:
     seed: int = 0
     window: Window = field(default_factory=Window)
     trials: int | None = None
+    goals: tuple[Goal, ...] = (ACCURACY,)
+    name: str = "search"
+    storage: str | None = None
     domains: dict[str, Domain] = field(default_factory=dict)
 
     def generator(self, trial: int, purpose: str = "") -> random.Random:
         """The only source of chance for one ask."""
         return random.Random(f"{self.seed}/{trial}/{purpose}")
+
+    def values(self, row: Row | None) -> tuple[float, ...] | None:
+        """What a trial gave for each goal, the more the better; None when it did not train to its end."""
+        return values(self.goals, row)
+
+    def violation(self, proposal: Proposal) -> tuple[str, float] | None:
+        """Why and how far a proposal with a genome is outside the window; None when it is inside."""
+        return self.window.violation(costs_of(proposal)) if self.window.limits else None
 
     def draw(
         self, trial: int, chooser: Recorder, limits: Mapping[str, float] | None = None, **fields: Any
@@ -136,35 +154,105 @@ class Strategy(Protocol):
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """What became of a proposal: its row, None for one rejected for its costs."""
+        return
+
+    def adopt(self, proposal: Proposal) -> None:
+        """A proposal is running that was asked for before a restart: it will be told."""
+        return
 
 
-Factory = Callable[[Problem], Strategy]
+Factory = Callable[..., Strategy]
 
-STRATEGIES: dict[str, Factory] = {}
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered strategy.
+
+    Attributes:
+        factory: makes one of a problem and its options, which are keyword arguments with defaults.
+        learns: it claims to do better than random search by what it is told.
+        several: it takes more than one goal; others maximise the reward only.
+        summary: one line.
+    """
+
+    factory: Factory
+    learns: bool
+    several: bool
+    summary: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its options and their defaults."""
+        given = list(inspect.signature(self.factory).parameters.values())[1:]
+        return {p.name: p.default for p in given}
+
+
+STRATEGIES: dict[str, Entry] = {}
 """Every strategy by name."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def strategy(name: str) -> Callable[[F], F]:
-    """Decorator: registers what makes a strategy of a problem. Raises ValueError for a name used twice."""
+def strategy(name: str, *, learns: bool = False, several: bool = False) -> Callable[[F], F]:
+    """Decorator: registers what makes a strategy of a problem (see `Entry`).
+
+    Raises ValueError for a name used twice.
+    """
 
     def enter(factory: F) -> F:
         if name in STRATEGIES:
             raise ValueError(f"strategy {name!r} is registered twice")
-        STRATEGIES[name] = factory
+        summary = (inspect.getdoc(factory) or "").partition("\n")[0]
+        STRATEGIES[name] = Entry(factory, learns, several, summary)
         return factory
 
     return enter
 
 
-def make(name: str, problem: Problem) -> Strategy:
-    """The strategy of that name. Raises `UnknownStrategyError`."""
+def make(text: str, problem: Problem) -> Strategy:
+    """The strategy of a name, with options: `evolution` or `evolution:population=10,sample=3`.
+
+    Raises:
+        UnknownStrategyError: there is none of that name.
+        StrategyError: it has no such option, or cannot take the problem.
+    """
+    name, _, rest = text.partition(":")
     if name not in STRATEGIES:
         close = difflib.get_close_matches(name, STRATEGIES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(STRATEGIES))}"
         raise UnknownStrategyError(f"--strategy: no strategy is called {name!r}: {hint}")
-    return STRATEGIES[name](problem)
+    entry = STRATEGIES[name]
+    if len(problem.goals) > 1 and not entry.several:
+        able = ", ".join(sorted(n for n, e in STRATEGIES.items() if e.several))
+        raise StrategyError(
+            f"--strategy {name} maximises one number, not {len(problem.goals)}: take {able}, or a --reward"
+        )
+    options: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        option, equals, value = part.partition("=")
+        if not equals or option not in entry.options:
+            known = ", ".join(f"{k}={v}" for k, v in entry.options.items()) or "none"
+            raise StrategyError(f"--strategy {name}: {part!r} is no option; its options: {known}")
+        found, default = _value(value), entry.options[option]
+        if default is not None and type(found) not in (type(default), *((int,) * isinstance(default, float))):
+            raise StrategyError(f"--strategy {name}: {option} is a {type(default).__name__}, not {value!r}")
+        options[option] = found
+    try:
+        made: Strategy = entry.factory(problem, **options)
+    except ValueError as error:
+        raise StrategyError(f"--strategy {text}: {error}") from error
+    return made
+
+
+def _value(text: str) -> Any:
+    """A number, true, false or none; everything else is a word."""
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def settle(proposal: Proposal, settled: Settled) -> Proposal:

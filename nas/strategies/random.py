@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from nas.strategies.base import Exhausted, Problem, Proposal, Row, costs_of, strategy
+from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, strategy
 from search_spaces.choose import Random
 
 DRAWS = 50_000
 """Draws after which a window is given up."""
 
 
-@strategy("random")
-class RandomSearch:
+@strategy("random", several=True)
+class RandomSearch(Strategy):
     """Independent draws from the space's own distribution, rejected until one is legal and in the window.
 
     A draw is given up as soon as it costs too much, where the space allows that.
@@ -30,11 +30,8 @@ class RandomSearch:
             if proposal.settled is not None:
                 reason = proposal.settled.reason
                 continue
-            off = self.problem.window.violation(costs_of(proposal))
+            off = self.problem.violation(proposal)
             if off is None:
                 return proposal
             reason = off[0]
         raise Exhausted(f"none of {DRAWS:,} random draws was acceptable; the last: {reason}")
-
-    def tell(self, proposal: Proposal, row: Row | None) -> None:
-        """See `Strategy`."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nas.objectives import Row
 from nas.strategies.base import (
     Exhausted,
     Problem,
     Proposal,
-    Row,
     Settled,
     Strategy,
     Wait,
-    costs_of,
     settle,
 )
 from search_spaces.choose import Replay, Scalar
@@ -41,35 +40,45 @@ class Seeded:
         """See `Strategy`."""
         self.inner.tell(proposal, row)
 
+    def adopt(self, proposal: Proposal) -> None:
+        """See `Strategy`."""
+        self.inner.adopt(proposal)
+
 
 class Constrain:
     """Settles proposals outside the window as rejected."""
 
     def __init__(self, inner: Strategy, problem: Problem) -> None:
         self.inner = inner
-        self.window = problem.window
+        self.problem = problem
 
     def ask(self, trial: int) -> Proposal | Wait:
         """See `Strategy`."""
         proposal = self.inner.ask(trial)
-        if isinstance(proposal, Wait) or proposal.settled is not None or not self.window.limits:
+        if isinstance(proposal, Wait) or proposal.settled is not None:
             return proposal
-        off = self.window.violation(costs_of(proposal))
+        off = self.problem.violation(proposal)
         return proposal if off is None else settle(proposal, Settled("rejected", *off))
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""
         self.inner.tell(proposal, row)
 
+    def adopt(self, proposal: Proposal) -> None:
+        """See `Strategy`."""
+        self.inner.adopt(proposal)
+
 
 class Dedup:
     """Settles networks that were proposed before as duplicates; ends a search that makes nothing else.
 
-    A duplicate of a running trial is told when that one ends.
+    A duplicate of a running trial is told when that one ends. With `repeats` there are no duplicates:
+    networks are trained as often as they are proposed, as in most published searches.
     """
 
-    def __init__(self, inner: Strategy) -> None:
+    def __init__(self, inner: Strategy, *, repeats: bool = False) -> None:
         self.inner = inner
+        self.repeats = repeats
         self.first: dict[str, int] = {}  # key -> the trial that trains it
         self.settled_in_a_row = 0
 
@@ -81,7 +90,7 @@ class Dedup:
         if proposal.settled is None:
             assert proposal.genome is not None
             first = self.first.setdefault(proposal.genome.key, trial)
-            if first != trial:
+            if first != trial and not self.repeats:
                 reason = f"the same network as trial {first}"
                 proposal = settle(proposal, Settled("duplicate", reason, of=first))
         self.settled_in_a_row = 0 if proposal.settled is None else self.settled_in_a_row + 1
@@ -94,11 +103,15 @@ class Dedup:
         return proposal
 
     def adopt(self, proposal: Proposal) -> None:
-        """Knows a proposal that is running, or was told, without having been asked for it here."""
-        if proposal.settled is None and proposal.genome is not None:
-            self.first.setdefault(proposal.genome.key, proposal.trial)
+        """See `Strategy`."""
+        self._know(proposal)
+        self.inner.adopt(proposal)
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""
-        self.adopt(proposal)
+        self._know(proposal)
         self.inner.tell(proposal, row)
+
+    def _know(self, proposal: Proposal) -> None:
+        if proposal.settled is None and proposal.genome is not None:
+            self.first.setdefault(proposal.genome.key, proposal.trial)

@@ -76,3 +76,7 @@ def test_a_search_from_python(tmp_path: Path) -> None:
     best = again.best()
     module = nas.create_model(str(tmp_path / "run"), weights=tmp_path / "run" / best["weights"])
     assert sum(p.numel() for p in module.parameters()) == best["params"]
+    assert best.export(tmp_path / "net.py", name="Mine") == [tmp_path / "net.py"]
+    text = (tmp_path / "net.py").read_text()
+    assert f"validation accuracy {best['val_accuracy']:.2%} in the search" in text
+    assert f"python -m nas.export {tmp_path / 'run'}:{best['key']} --to net.pt" in text

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from cells.genome import Genome
 from cells.infer import infer
-from nas.build import build
 from nas.cli import VERBS
 from nas.store import Run
 
@@ -113,6 +111,14 @@ def never(choose):
         (["export", "regnetx_002", "--to", "net.txt"], "--to: net.txt must end in"),
         (["export", "regnetx_002", "--to", "no/net.py"], "--to: there is no folder no"),
         (["export", "regnetx_002", "--to", "net.py", "--name", "a b"], "class name"),
+        (
+            ["export", "regnetx_002", "--to", "net.py", "--weights", "mine.py"],
+            "cannot read weights from mine.py",
+        ),
+        (
+            ["export", "regnetx_002", "--to", "net.py", "--ensemble", "3"],
+            "--ensemble 3: regnetx_002 is no run",
+        ),
         (["table", "nowhere", "--to", "t.parquet"], "nowhere is not a run directory"),
         (["table", ".", "--to", "t.csv"], "--to: t.csv must end in .parquet"),
         (["spaces", "anynett"], "did you mean anynet"),
@@ -183,46 +189,19 @@ def test_show_reads_pycls_configurations(tmp_path: Path) -> None:
     assert "--classes" in refused.stderr
 
 
-ALONE = """
-import sys, torch
-class OnlyTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"cells", "search_spaces", "nas", "ray", "optuna", "pyarrow"}:
-            raise ImportError(name)
-sys.meta_path.insert(0, OnlyTorch())
-sys.path.insert(0, sys.argv[1])
-import net
-torch.set_num_threads(1)
-module = net.Found().eval()
-module.load_state_dict(torch.load(sys.argv[1] + "/weights.pt", weights_only=True))
-torch.save(module(torch.load(sys.argv[1] + "/x.pt")), sys.argv[1] + "/y.pt")
-"""
-
-
-def test_export_needs_only_torch_and_computes_the_same(tmp_path: Path) -> None:
-    written = nas(
-        "export", "regnety_002", "--classes", "7", "--input", "3x64x64", "--name", "Found", "--to",
-        str(tmp_path / "net.py"),
-    )  # fmt: skip
+def test_export_says_what_it_wrote(tmp_path: Path) -> None:
+    words = ["regnety_002", "--classes", "7", "--input", "3x64x64", "--name", "Found", "--fuse-bn"]
+    written = nas("export", *words, "--to", "net.py", cwd=tmp_path)
     assert written.returncode == 0, written.stderr
-    nas(
-        "export", "regnety_002", "--classes", "7", "--input", "3x64x64", "--to", str(tmp_path / "genome.json")
-    )
+    assert "wrote net.py: alone it gives the same within" in written.stdout
+    assert nas("export", *words, "--to", "genome.json", cwd=tmp_path).returncode == 0
     genome = Genome.loads((tmp_path / "genome.json").read_text())
-    torch.set_num_threads(1)  # bits depend on it
-    module = build(genome).eval()
-    x = torch.randn(2, 3, 64, 64)
-    torch.save(module.state_dict(), tmp_path / "weights.pt")
-    torch.save(x, tmp_path / "x.pt")
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", ALONE, str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    with torch.no_grad():
-        assert torch.equal(torch.load(tmp_path / "y.pt"), module(x))
     text = (tmp_path / "net.py").read_text()
     assert genome.key in text
-    assert f"{infer(genome).params:,}" in text
+    alone = subprocess.run(
+        [sys.executable, "-I", "net.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert alone.stdout == f"Found: {infer(genome).params:,} parameters\n"
 
 
 def test_a_search_in_this_process_and_what_follows(tmp_path: Path) -> None:
@@ -242,7 +221,14 @@ def test_a_search_in_this_process_and_what_follows(tmp_path: Path) -> None:
     shown = json.loads(nas("show", run, "--json").stdout)
     assert (shown["key"], shown["params"]) == (best["key"], best["params"])
     assert json.loads(nas("show", f"{run}:{best['key'][:6]}", "--json").stdout)["key"] == best["key"]
-    assert nas("export", f"{run}:best", "--to", str(tmp_path / "net.py")).returncode == 0
+    done = nas("export", run, "--ensemble", "2", "--to", str(tmp_path / "vote.onnx"))
+    assert done.returncode == 0, done.stderr
+    *members, both, wrote = done.stdout.splitlines()
+    params = [int(line.partition("key")[2].split()[1].replace(",", "")) for line in (*members, both)]
+    assert len(members) == 2
+    assert params[0] + params[1] == params[2]
+    assert "alone it gives the same within" in wrote
+    assert not done.stderr
     assert nas("table", run, "--to", str(tmp_path / "t.parquet")).returncode == 0
     assert pq.read_table(tmp_path / "t.parquet").num_rows == Run(run).table().num_rows
 

@@ -15,7 +15,8 @@ from cells.infer import infer
 from nas.dispatch import Task
 from nas.driver import Search
 from nas.launch import launch
-from nas.options import Options, Plan, UsageError, plan
+from nas.options import Options, UsageError
+from nas.planning import Plan, plan
 from nas.progress import Reporter
 from nas.results import by, confirmed, verdict
 from nas.store import Run

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.options import Options, plan
+from nas.options import Options
+from nas.planning import plan
 from search_spaces import SpaceError
 
 AUTHORS = """

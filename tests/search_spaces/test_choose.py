@@ -27,6 +27,26 @@ def test_enumerate_of_a_space_that_asks_nothing() -> None:
     assert len([None for _ in Enumerate()]) == 1
 
 
+def test_enumerate_goes_on_from_any_answer_vector() -> None:
+    records = []
+    for chooser in Enumerate():
+        conditional(chooser)
+        records.append(chooser.record)
+    for i, record in enumerate(records):
+        rest = []
+        for chooser in Enumerate(first=record):
+            conditional(chooser)
+            rest.append(chooser.record)
+        assert rest == records[i:]
+    with pytest.raises(ReplayError, match="no answer to 'kind'"):
+        conditional(next(iter(Enumerate(first={}))))
+
+
+def test_enumerate_names_a_question_without_end() -> None:
+    with pytest.raises(SpaceError, match="'slope' asks for a real number"):
+        next(iter(Enumerate())).real("slope", 0, 1)
+
+
 def test_replay_strict() -> None:
     chooser = Random(3)
     drawn = conditional(chooser)

@@ -1,0 +1,1 @@
+"""Every strategy on published tabular benchmarks, many seeds each, beside published figures."""

@@ -1,0 +1,149 @@
+"""Runs searches of tables, many at a time, and writes what each had found by each part of its budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from experiments.strategies.entrants import Contest, Entrant
+from nas.driver import Search
+from nas.launch import simulate
+from nas.options import Options
+from nas.planning import Plan, plan
+from nas.results import WINNERS, ranking
+from nas.store import Stream
+from nas.tables import Benchmark
+
+PARTS = 15
+"""Parts of the budget at the end of which a search is asked for its winner."""
+
+ESTIMATED = (3, 6, 9, 12, 15)
+"""Those at which it is asked for the winner by estimate as well, which takes longer."""
+
+BATCH = 10
+"""Seeds that a process runs before it hands in results."""
+
+SCHEMA = pa.schema(
+    {
+        "strategy": pa.string(),
+        "options": pa.string(),
+        "winner": pa.string(),
+        "benchmark": pa.string(),
+        "dataset": pa.string(),
+        "seed": pa.int64(),
+        "budget": pa.float64(),
+        "evaluations": pa.int64(),
+        "val": pa.float64(),
+        "test": pa.float64(),
+        "regret": pa.float64(),
+    }
+)
+"""One row for each search, way of choosing the winner and part of the budget; accuracies in percent."""
+
+
+@lru_cache(maxsize=2)
+def _plan(file: Path, budget: float) -> Plan:
+    """A search of the table, whose networks are remembered from one search to the next."""
+    return plan(Options(executor=f"table:{file}", strategy="random", timeout=budget))
+
+
+def search(contest: Contest, entrant: Entrant, seed: int) -> list[dict[str, Any]]:
+    """Runs one search and returns its rows."""
+    base = _plan(contest.file, contest.budget)
+    assert base.table is not None
+    given = dataclasses.replace(
+        base, run=None, strategy=entrant.strategy, seed=seed, dedup=entrant.published is None
+    )
+    done = simulate(given)
+    ways = {"reward": range(1, PARTS + 1), "estimate": () if entrant.published else ESTIMATED}
+    return [
+        {
+            "strategy": entrant.name,
+            "options": entrant.strategy,
+            "winner": winner,
+            "benchmark": contest.benchmark,
+            "dataset": contest.dataset,
+            "seed": seed,
+            "budget": budget,
+            **found,
+        }
+        for winner in WINNERS
+        for part in ways[winner]
+        for budget in [contest.budget * part / PARTS]
+        for found in [_winner(base.table, done, budget, winner)]
+        if found is not None
+    ]
+
+
+def _winner(table: Benchmark, done: Search, budget: float, winner: str) -> dict[str, Any] | None:
+    """What the search would have handed over had it ended then; the last trial may end after the budget."""
+    rows, spent = [], 0.0
+    for row in done.rows:
+        if spent >= budget:
+            break
+        spent = row["elapsed"]
+        rows.append(row)
+    ranked = ranking(rows, winner)
+    if not ranked:
+        return None
+    best = ranked[0]
+    test = table.test_accuracy(json.loads(best["choices"]))
+    score = best["val_accuracy"] if test is None else test
+    return {
+        "evaluations": len(ranked),
+        "val": 100 * best["val_accuracy"],
+        "test": None if test is None else 100 * test,
+        "regret": 100 * (ceiling(table) - score),
+    }
+
+
+def ceiling(table: Benchmark) -> float:
+    """The best that is in the table, by test accuracy where it has them."""
+    values = table.columns.get("test_accuracy") or table.columns["val_accuracy"]
+    return max(v for v in values if v is not None)
+
+
+def _batch(contest: Contest, entrant: Entrant, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    return [row for seed in seeds for row in search(contest, entrant, seed)]
+
+
+def run_all(
+    contests: Sequence[Contest], entrants: Sequence[Entrant], out: Path, jobs: int, seeds: int | None
+) -> Iterator[tuple[str, int, int]]:
+    """Runs what is not yet in `out`, in so many processes; yields (what, searches done, of how many).
+
+    Args:
+        seeds: at most so many of each entrant.
+    """
+    stream = Stream(out, SCHEMA)
+    known = {(r["strategy"], r["benchmark"], r["dataset"], r["seed"]) for r in stream.rows}
+    work = []
+    for contest in contests:
+        for entrant in entrants:
+            if entrant.only not in (None, contest.benchmark):
+                continue
+            count = entrant.seeds if seeds is None else min(seeds, entrant.seeds)
+            left = [
+                seed
+                for seed in range(entrant.first, entrant.first + count)
+                if (entrant.name, contest.benchmark, contest.dataset, seed) not in known
+            ]
+            work += [(contest, entrant, left[i : i + BATCH]) for i in range(0, len(left), BATCH)]
+    total, done = sum(len(part) for *_, part in work), 0
+    try:
+        with ProcessPoolExecutor(jobs) as pool:
+            running = {pool.submit(_batch, *job): job for job in work}
+            for future in as_completed(running):
+                contest, entrant, part = running[future]
+                stream.extend(future.result())
+                done += len(part)
+                yield f"{contest.benchmark} {contest.dataset}: {entrant.name}", done, total
+    finally:
+        stream.close()

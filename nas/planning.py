@@ -1,0 +1,390 @@
+"""What a search comes to on this machine with these data."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cells.genome import Genome
+from cells.infer import infer
+from cells.ops import Invalid, Shape
+from nas.dispatch import Workers
+from nas.objectives import Goal
+from nas.options import LIMITED, Limits, Options, UsageError, check
+from nas.recipe import Recipe, brief, confirming
+from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
+from nas.tables import Benchmark, benchmark
+from nas.targets import find_space
+from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
+from search_spaces.choose import Domain, Scalar
+
+if TYPE_CHECKING:
+    from nas.sources import Images, Progress
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a search needs, settled.
+
+    Attributes:
+        place: name and place of the data; fallback: digits stand in for CIFAR-10, which is not at hand.
+        points: seed points that lie in the space and its window.
+        left_out: other published points: name, MACs or None, and why they are no seed points.
+        confirm_seeds: seeds by which each finalist is trained again.
+        run: its directory; None: in memory.
+        table: what answers instead of training, in simulated time.
+    """
+
+    run: Path | None
+    space: Space
+    preset: str
+    strategy: str
+    seed: int
+    window: Window
+    latency: Limits | None
+    points: Mapping[str, Mapping[str, Scalar]]
+    left_out: list[tuple[str, Genome | None, str]]
+    recipe: Recipe
+    confirm_recipe: Recipe
+    confirm: int
+    confirm_seeds: tuple[int, ...]
+    confirm_images: int
+    trials: int | None
+    timeout: float | None
+    trial_timeout: float
+    keep: int
+    workers: Workers
+    executor: str
+    place: tuple[str, Path | None]
+    shape: Shape
+    classes: int
+    fallback: bool
+    goals: tuple[Goal, ...]
+    winner: str
+    dedup: bool
+    storage: str | None
+    table: Benchmark | None = field(repr=False, default=None)
+    images: Images | None = field(repr=False, default=None)
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        return self.run.name if self.run is not None else "memory"
+
+    @property
+    def simulated(self) -> bool:
+        """Time is the table's, not the clock's."""
+        return self.table is not None
+
+    def problem(self) -> Problem:
+        """What the strategy is asked to solve."""
+        return Problem(self.space, self.seed, self.window, self.trials, self.goals, self.name, self.storage)
+
+    def searcher(self, problem: Problem) -> Dedup:
+        """The strategy on that problem, behind the seed points, inside the window, without repeats."""
+        seeded = Seeded(make(self.strategy, problem), problem, self.points)
+        return Dedup(Constrain(seeded, problem), repeats=not self.dedup)
+
+    def config(self) -> dict[str, Any]:
+        """What makes a run this run and no other, as JSON."""
+        return {
+            "space": self.space.name,
+            "arguments": _plain(self.space.arguments),
+            "preset": self.preset,
+            "strategy": self.strategy,
+            "goals": [str(goal) for goal in self.goals],
+            "winner": self.winner,
+            "dedup": self.dedup,
+            "executor": f"table:{self.table.name}" if self.table is not None else "training",
+            "seed": self.seed,
+            "window": _plain(self.window.limits),
+            "latency": _plain(self.latency),
+            "points": _plain(self.points),
+            "recipe": self.recipe.to_json(),
+            "confirm_recipe": self.confirm_recipe.to_json(),
+        }
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value).replace("Infinity", '"inf"'))
+
+
+def plan(options: Options, progress: Progress | None = None) -> Plan:
+    """Settles the options. Raises `UsageError`, `DataError` or `SpaceError`, which name the cause."""
+    load_plugins()
+    check(options)
+    if options.table:
+        return _table_plan(options)
+    import torch
+
+    from nas import sources
+
+    space = find_space(options.space)
+    if space.classic:
+        raise UsageError(
+            f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
+        )
+    goals = options.goals()
+    make(options.strategy, Problem(space, goals=goals))  # raises where it cannot be made
+    gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
+    if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
+        raise UsageError(f"--gpus-per-trial {options.gpus_per_trial:g}: this machine has {gpus} CUDA devices")
+    report = progress or sources.silent
+    place = sources.locate(options.dataset, options.data_dir, report)
+    images = None
+    shape, classes = (3, 32, 32), 10
+    built_in = options.dataset in ("auto", "cifar10", "digits")
+    if not built_in:
+        images = sources.load(place, "train", report)
+        shape, classes = images.shape, len(images.classes)
+    preset_name, preset = _preset(space, options.preset, gpus > 0)
+    space = _bind(space, preset, shape, classes)
+    _try_out(space, options.space, shape, classes)
+    count = len(images.labels) if images else sources.count(place)
+    recipe = _recipe(options, place[0], count, gpus > 0)
+    window = Window(
+        {
+            name: limits
+            for name in LIMITED
+            if (limits := getattr(options, name) or (preset.macs if name == "macs" else None))
+            and limits != (0, math.inf)
+        }
+    )
+    points, left_out = _points(space, preset, options.seed_points, window)
+    confirm_recipe = confirming(recipe, gpu=gpus > 0)
+    timeout = options.timeout
+    if timeout is None and options.trials is None:
+        timeout = 60.0 if place[1] is None else 600.0 if gpus else 240.0
+    run = Path(options.run) if options.run else _fresh(options)
+    return Plan(
+        run=run,
+        space=space,
+        preset=preset_name,
+        strategy=options.strategy,
+        seed=options.seed,
+        window=window,
+        latency=options.latency or (0.0, math.inf),
+        points=points,
+        left_out=left_out,
+        recipe=recipe,
+        confirm_recipe=confirm_recipe,
+        confirm=options.confirm,
+        confirm_seeds=tuple(options.seed + 1 + i for i in range(3 if gpus else 2)),
+        confirm_images=confirm_recipe.epochs * (count - recipe.val_images),
+        trials=options.trials,
+        timeout=timeout,
+        trial_timeout=options.trial_timeout,
+        keep=options.keep,
+        workers=_workers(options, gpus),
+        executor=options.executor,
+        place=place,
+        shape=shape,
+        classes=classes,
+        fallback=options.dataset == "auto" and place[0] == "digits",
+        goals=goals,
+        winner=options.winner,
+        dedup=options.dedup,
+        storage=options.storage,
+        images=images,
+    )
+
+
+def _table_plan(options: Options) -> Plan:
+    """A search of a table: nothing is trained, and no data are needed."""
+    assert options.table is not None
+    table = benchmark(options.table)
+    for flag in ("gpus_per_trial", "address", "latency", "data_dir", "epochs", "train_images"):
+        if getattr(options, flag) is not None:
+            raise UsageError(f"--{flag.replace('_', '-')}: nothing is trained when a table answers")
+    goals = options.goals()
+    make(options.strategy, Problem(table.space, goals=goals))
+    limits = {name: getattr(options, name) for name in LIMITED if getattr(options, name)}
+    if limits and not table.known:
+        raise UsageError(f"--{next(iter(limits))}: {table.name} does not say what networks its rows are")
+    window = Window(limits)
+    wish = "none" if options.seed_points == "auto" else options.seed_points
+    points, left_out = _points(table.space, Preset(), wish, window)
+    trials = options.trials
+    if trials is None and options.timeout is None:
+        trials = 200
+    recipe = Recipe(name="table", dataset=table.name)
+    return Plan(
+        run=Path(options.run) if options.run else _fresh(options),
+        space=table.space,
+        preset="none",
+        strategy=options.strategy,
+        seed=options.seed,
+        window=window,
+        latency=None,
+        points=points,
+        left_out=left_out,
+        recipe=recipe,
+        confirm_recipe=recipe,
+        confirm=0,
+        confirm_seeds=(),
+        confirm_images=0,
+        trials=trials,
+        timeout=options.timeout,
+        trial_timeout=math.inf,
+        keep=0,
+        workers=Workers(options.workers or 1),
+        executor=options.executor,
+        place=(table.name, Path(options.table)),
+        shape=(3, 32, 32),
+        classes=10,
+        fallback=False,
+        goals=goals,
+        winner=options.winner,
+        dedup=options.dedup,
+        storage=options.storage,
+        table=table,
+    )
+
+
+def _fresh(options: Options) -> Path:
+    what = Path(options.table).stem if options.table else options.space.replace(".py:", "-")
+    label, strategy = (
+        re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") for name in (Path(what).name, options.strategy)
+    )
+    stem = f"{label}-{strategy}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = (
+        Path("runs") / (stem + tail) for tail in itertools.chain([""], (f"-{i}" for i in itertools.count(2)))
+    )
+    return next(path for path in names if not path.exists())
+
+
+def _workers(options: Options, gpus: int) -> Workers:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    plugins = (options.space,) if ".py:" in options.space else ()
+    if options.executor == "local":
+        return Workers(1, cores, 1.0 if gpus else 0.0, plugins=plugins)
+    share = options.gpus_per_trial if options.gpus_per_trial is not None else (0.25 if gpus else 0.0)
+    count = options.workers or (max(1, int(gpus / share)) if share else cores)
+    return Workers(count, max(1, cores // count), share, options.address, plugins)
+
+
+def _preset(space: Space, name: str | None, gpu: bool) -> tuple[str, Preset]:
+    if name is None:
+        name = "gpu" if gpu else "laptop"
+        return (name, space.presets[name]) if name in space.presets else ("none", Preset())
+    if name == "none":
+        return name, Preset()
+    if name not in space.presets:
+        known = ", ".join([*space.presets, "none"])
+        raise UsageError(f"--preset {name}: {space.name} has {known}")
+    return name, space.presets[name]
+
+
+def _bind(space: Space, preset: Preset, shape: Shape, classes: int) -> Space:
+    """The space under a preset, for these images; a space that does not take input or classes has its own."""
+    wanted = {**preset.arguments, "input": shape, "classes": classes}
+    return space.bind(**{k: v for k, v in wanted.items() if space.takes(k)})
+
+
+def _try_out(
+    space: Space, flag: str, shape: Shape, classes: int, draws: int = 20, patience: int = 200
+) -> None:
+    """Finds the mistakes of a space's author before a search does. Raises `SpaceError`."""
+    domains: dict[str, Domain] = {}
+    reasons: Counter[str] = Counter()
+    for seed in range(patience):
+        if seed >= draws and seed > reasons.total():
+            return
+        chooser = Random(seed, domains)
+        try:
+            genome = space.draw(chooser)
+            costs = infer(genome)
+        except Invalid as error:
+            reasons[str(error)] += 1
+            continue
+        try:
+            again = Replay(chooser.record)
+            key = space.draw(again).key
+            again.finish()
+        except (Invalid, ReplayError) as error:
+            raise SpaceError(f"--space {flag}: the same answers lead elsewhere ({error})") from error
+        if key != genome.key:
+            raise SpaceError(f"--space {flag}: the same answers draw different networks: not deterministic")
+        if genome.input != tuple(shape) or costs.output != (classes,):
+            raise SpaceError(
+                f"--space {flag} draws networks from {genome.input} to {costs.output} where the data have "
+                f"{tuple(shape)} and {classes} classes: take `input` and `classes` as keyword arguments"
+            )
+    if reasons.total() == patience:
+        reason, count = reasons.most_common(1)[0]
+        raise SpaceError(
+            f"--space {flag}: none of {patience} random draws is legal; {count} times because {reason}"
+        )
+
+
+def _recipe(options: Options, dataset: str, images: int, gpu: bool) -> Recipe:
+    import torch
+
+    from nas.fit import resolve_precision
+
+    precision = resolve_precision(torch.device("cuda" if gpu else "cpu"))
+    recipe = brief(dataset, images, gpu=gpu, precision=precision, channels_last=True)
+    given = {
+        name: getattr(options, name)
+        for name in ("epochs", "train_images", "init", "schedule")
+        if getattr(options, name) is not None
+    }
+    return dataclasses.replace(recipe, **given)
+
+
+def _points(
+    space: Space, preset: Preset, wish: str, window: Window
+) -> tuple[dict[str, Mapping[str, Scalar]], list[tuple[str, Genome | None, str]]]:
+    """(seed points, published points left out). Raises `UsageError` for a name that is none."""
+    known = {**preset.points, **space.points}
+    if wish == "none":
+        return {}, []
+    if wish == "auto":
+        names = list(known)
+    else:
+        names = [_point_name(space, known, name.strip()) for name in wish.split(",")]
+    chosen: dict[str, Mapping[str, Scalar]] = {}
+    left: list[tuple[str, Genome | None, str]] = []
+    for name in names:
+        try:
+            genome = space.draw(Fixed(**known[name]))
+        except Invalid as error:
+            left.append((name, None, str(error)))
+            continue
+        off = window.violation(infer(genome))
+        if off is None:
+            try:
+                space.draw(Replay(known[name]))
+                chosen[name] = known[name]
+                continue
+            except ReplayError as error:
+                off = (str(error), 0.0)
+        if wish != "auto":
+            raise UsageError(f"--seed-points {name}: {off[0]}")
+        left.append((name, genome, off[0]))
+    return chosen, left
+
+
+def _point_name(space: Space, known: Mapping[str, object], name: str) -> str:
+    if name in known:
+        return name
+    try:
+        aliases = find(name).aliases
+    except LookupError:
+        aliases = ()
+    found = next((alias for alias in aliases if alias in known), None)
+    if found is None:
+        raise UsageError(
+            f"--seed-points {name}: {space.name} has no such point ({', '.join(known) or 'none'})"
+        )
+    return found

@@ -98,7 +98,7 @@ def arguments() -> argparse.ArgumentParser:
     g.add_argument(
         "--new-head",
         action="store_true",
-        help="start the head anew although its weights fit (default: where the weights say other classes)",
+        help="start the head anew although its weights fit (default: where data or classes are others)",
     )
     g.add_argument(
         "--freeze",

@@ -68,6 +68,7 @@ class TrainPlan:
         name: of the network; space: that it comes from.
         init: file of the weights to start from.
         linear: whether only a linear classifier in place of the last layer is fitted.
+        new_head: whether the head starts anew although its weights fit; so it does for other data.
         place: of the data, where the test images are read in the end; images: the training images.
         lines: what the user should know, a line each.
     """
@@ -163,13 +164,18 @@ def plan(wishes: Wishes, progress: Progress = sources.silent) -> TrainPlan:
         seeds=wishes.seeds,
         init=init,
         linear=wishes.linear is not None,
-        new_head=wishes.new_head,
+        new_head=wishes.new_head or (wishes.init == "weights" and _dataset(target) != place[0]),
         gpu=gpu,
         place=place,
         lines=tuple(lines),
         images=images,
     )
     return dataclasses.replace(made, run=Path(wishes.run) if wishes.run else _default_run(made))
+
+
+def _dataset(target: Target) -> str | None:
+    """The data that a result was trained on."""
+    return None if target.row is None else str(json.loads(target.row["recipe"])["dataset"])
 
 
 def _default_run(plan: TrainPlan) -> Path:

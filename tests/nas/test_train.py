@@ -1,6 +1,7 @@
 """Full trainings: what they leave, how they go on, and what of a network they keep."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from nas.build import build, module_from_source
 from nas.cli import guard
 from nas.fit import Epoch
 from nas.store import Run
+from nas.training import Wishes, plan
 from nas.watching import Watcher
 
 QUICK = ["--dataset", "digits", "--train-images", "192", "--cpu", "--quiet", "--no-tensorboard"]
@@ -163,6 +165,8 @@ def test_a_head_for_other_classes_on_images_in_folders(
         "--cpu",
         "--no-tensorboard",
     ]
+    wishes = Wishes(words[0], init="weights", dataset="digits")
+    assert [plan(replace(wishes, dataset=d)).new_head for d in ("digits", "photos")] == [False, True]
     assert guard(train.main, [*words, "--lr-factor", "lecture", "--epochs", "2", "--run", "tuned"]) == 0
     said = capsys.readouterr().out
     assert "head.fc for 10 classes is replaced by one for 3" in said

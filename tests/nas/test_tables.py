@@ -140,6 +140,12 @@ def test_a_finished_run_is_a_benchmark(
         assert ranking(whole.rows)[0]["reward"] == max(r["reward"] for r in trained.values()) >= best
 
 
+def test_every_row_of_a_run_is_reached_by_brute_force(small: Path, tmp_path: Path) -> None:
+    """Answers that stand for a row's are not the row's own: they do not end the search."""
+    launch(planned(small, trials=20, run=str(tmp_path / "run")), Reporter(quiet=True))
+    assert in_memory(tmp_path / "run", trials=20, strategy="brute-force").dispatched == 20
+
+
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
     """A table of which nothing but the answers is known; `depth` decides whether `width3` is asked."""

@@ -63,15 +63,19 @@ def on_front(rows: Iterable[Row], goals: Sequence[Goal]) -> tuple[list[Row], flo
     """(finished trials that no other beats in all goals, the best in the first goal first; hypervolume).
 
     The hypervolume counts from the worst value of each goal among the finished trials, as a share of the box
-    between the worst and the best: 1 is a network that is best in everything.
+    between the worst and the best: 1 is a network that is best in everything. A goal in which all are alike
+    does not count.
     """
     found = [(row, point) for row in ranking(rows) if (point := values(goals, row)) is not None]
     if not found:
         return [], 0.0
     points = [point for _, point in found]
     worst, best = [min(v) for v in zip(*points, strict=True)], [max(v) for v in zip(*points, strict=True)]
-    spans = [high - low or 1.0 for low, high in zip(worst, best, strict=True)]
-    shares = [tuple((v - low) / span for v, low, span in zip(p, worst, spans, strict=True)) for p in points]
+    ends = list(zip(worst, best, strict=True))
+    shares = [
+        tuple((v - low) / (high - low) if high > low else 1.0 for v, (low, high) in zip(p, ends, strict=True))
+        for p in points
+    ]
     chosen: dict[str, Row] = {}
     for i in front(points):
         chosen.setdefault(found[i][0]["key"], found[i][0])

@@ -79,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     import pyarrow.parquet as pq
 
     from experiments.strategies.run import SCHEMA, run_all
+    from nas.options import UsageError
     from nas.store import read
 
     stream, parquet = out / "searches.arrows", out / "strategies.parquet"
@@ -94,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         keys = [(n, "ascending") for n in ("benchmark", "dataset", "strategy", "winner", "seed", "budget")]
         table: pa.Table = read(stream, SCHEMA).sort_by(keys)
         pq.write_table(table, parquet, compression="zstd")
+    if not parquet.is_file():
+        raise UsageError(f"--report: there is no {parquet}: run the searches first")
     rows = pq.read_table(parquet).to_pylist()
     tables = Path(os.environ.get("NAS_TABLES", "."))
     lines = [

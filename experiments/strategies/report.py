@@ -27,8 +27,8 @@ settings on seeds from 0 on. Two design decisions were made with an eye on the o
 `local-search` begins anew at a local optimum (ImageNet16-120, seeds 0-149) and that the kernel of `bayes`
 counts equal answers (all three sets, seeds 0-39).
 
-`grid` and `largest` run once: they draw nothing by chance, or next to nothing. Not here: `gp` (seconds an ask
-at these lengths, hours for 200 seeds), `cmaes` (these tables' questions have no numbers for it), `brute-force`
+`grid` and `largest` run once: chance has no part in them, or next to none. Not here: `gp` (seconds an ask at
+these lengths, hours for 200 seeds), `cmaes` (no question here asks for a number), `brute-force`
 (random search without repeats) and `optuna:sampler=...` (the others by another name).
 """.splitlines()
 """How the published benchmarks are run."""

@@ -214,10 +214,11 @@ class Search:
             row = describe(proposal.genome, whole=self.plan.run is not None) | row
         row["reward"] = self.plan.goals[0].of(row) if row["status"] == "ok" else None
         if stage == "search" and row["status"] == "ok" and outcome.weights is not None:
-            row["weights"] = self._keep(proposal.trial, row["reward"], outcome.weights)
+            row["weights"] = self._save(proposal.trial, outcome.weights)
         after = self.asked_after.get(proposal.trial, self.told)
         self._record(proposal, row, after, stage=stage, seed=seed)
         if stage == "search":
+            self._drop_weights()
             first = self.by_trial[proposal.trial]
             for repeat in self.repeats.pop(proposal.trial, []):
                 self._repeat(repeat, first, self.asked_after[repeat.trial])
@@ -263,20 +264,24 @@ class Search:
         self.strategy.tell(proposal, row)
         self.told += 1
 
-    def _keep(self, trial: int, reward: float, weights: bytes) -> str | None:
-        """Keeps the weights of the best `keep` trials, as files in `weights/`."""
-        others = [r for r in self.rows if r["stage"] == "search" and r["status"] == "ok"]
-        ranked = sorted([(-r["reward"], r["trial"]) for r in others] + [(-reward, trial)])
-        kept = {t for _, t in ranked[: self.plan.keep]}
-        if trial not in kept or self.plan.run is None:
+    def _save(self, trial: int, weights: bytes) -> str | None:
+        """Writes the weights of a trial into `weights/`."""
+        if not self.plan.keep or self.plan.run is None:
             return None
         folder = self.plan.run / "weights"
         folder.mkdir(exist_ok=True)
         write_atomically(folder / f"{trial}.safetensors", weights)
-        for file in folder.glob("*.safetensors"):
+        return f"weights/{trial}.safetensors"
+
+    def _drop_weights(self) -> None:
+        """Leaves the weights of the best `keep` trials and of those that may yet be confirmed as the best."""
+        if not self.plan.keep or self.plan.run is None:
+            return
+        best = ranking(self.rows, self.plan.winner)[: self.plan.keep]
+        kept = {row["trial"] for row in [*best, *self._finalists(self.plan.winner)]}
+        for file in (self.plan.run / "weights").glob("*.safetensors"):
             if file.stem.isdigit() and int(file.stem) not in kept:
                 file.unlink()
-        return f"weights/{trial}.safetensors"
 
     # -- confirming --------------------------------------------------------------------------------
 

@@ -164,7 +164,11 @@ def arguments() -> argparse.ArgumentParser:
         help="run directory; a run that is there is continued (default: a new one in runs/)",
     )
     g.add_argument(
-        "--keep", type=natural, default=5, metavar="N", help="best trials whose weights are kept (default: 5)"
+        "--keep",
+        type=natural,
+        default=5,
+        metavar="N",
+        help="best trials whose weights are kept, beside the best random one and seed point (default: 5)",
     )
     g = p.add_argument_group("what is shown")
     g.add_argument(

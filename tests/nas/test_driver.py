@@ -187,9 +187,12 @@ def test_a_torn_tail_is_cut_and_the_run_goes_on(tmp_path: Path) -> None:
 def test_weights_of_the_best_are_kept(tmp_path: Path) -> None:
     search = finished(tmp_path, keep=3)
     files = {int(f.stem) for f in (tmp_path / "weights").iterdir()}
-    ranked = [r for r in Run(tmp_path).rows() if r["stage"] == "search"][:3]
-    assert files == {r["trial"] for r in ranked}
-    for row in ranked:
+    ranked = [r for r in Run(tmp_path).rows() if r["stage"] == "search"]
+    baselines = [next(r for r in ranked if by(r) == who) for who in ("random", "seed")]
+    kept = {r["trial"]: r for r in [*ranked[:3], *baselines]}  # any of these may win
+    assert files == set(kept)
+    assert Run(tmp_path).best()["trial"] in files
+    for row in kept.values():
         assert (tmp_path / row["weights"]).read_bytes() == b"weights of " + row["key"].encode()
     assert search.plan.keep == 3
 

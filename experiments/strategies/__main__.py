@@ -76,29 +76,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.benchmark:
         contests = [Contest(name, "table", Path(name).resolve(), given.budget) for name in given.benchmark]
 
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from experiments.strategies.run import SCHEMA, run_all
+    from experiments.strategies.run import gather, run_all, settle
     from nas.options import UsageError
-    from nas.store import read
 
-    stream, parquet = out / "searches.arrows", out / "strategies.parquet"
     if not given.report:
         from rich.progress import Progress
 
         with Progress() as progress:
             bar = progress.add_task("starting")
-            for what, done, total in run_all(
-                contests, _entrants(given.only), stream, given.jobs, given.seeds
-            ):
+            entrants = _entrants(given.only)
+            for what, done, total in run_all(contests, entrants, out, given.jobs, given.seeds):
                 progress.update(bar, description=what, completed=done, total=total)
-        keys = [(n, "ascending") for n in ("benchmark", "dataset", "strategy", "winner", "seed", "budget")]
-        table: pa.Table = read(stream, SCHEMA).sort_by(keys)
-        pq.write_table(table, parquet, compression="zstd")
-    if not parquet.is_file():
-        raise UsageError(f"--report: there is no {parquet}: run the searches first")
-    rows = pq.read_table(parquet).to_pylist()
+    rows = (gather(out) if given.report else settle(out)).to_pylist()
+    if not rows:
+        raise UsageError(f"--report: there are no results in {out}: run the searches first")
     tables = Path(os.environ.get("NAS_TABLES", "."))
     words = [word for word in (sys.argv[1:] if argv is None else argv) if word != "--report"]
     lines = [

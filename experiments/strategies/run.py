@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from experiments.strategies.entrants import Contest, Entrant
 from nas.driver import Search
@@ -18,7 +19,7 @@ from nas.launch import simulate
 from nas.options import Options, UsageError
 from nas.planning import Plan, plan
 from nas.results import WINNERS, ranking
-from nas.store import Stream
+from nas.store import Stream, read
 from nas.tables import Benchmark
 
 PARTS = 15
@@ -26,6 +27,9 @@ PARTS = 15
 
 ESTIMATED = (3, 6, 9, 12, 15)
 """Those at which it is asked for the winner by estimate as well, which takes longer."""
+
+STREAM, PARQUET = "searches.arrows", "strategies.parquet"
+"""Where rows go while searches run, and when they have ended."""
 
 BATCH = 10
 """Seeds that a process runs before it hands in results."""
@@ -136,17 +140,48 @@ def same_contests(
             )
 
 
+def gather(out: Path) -> pa.Table:
+    """All rows in a folder: those of its Parquet file, and those that a killed run left in its stream."""
+    parquet, stream = out / PARQUET, out / STREAM
+    whole = pq.read_table(parquet) if parquet.is_file() else SCHEMA.empty_table()
+    if not stream.is_file():
+        return whole
+    known = {_search(row) for row in whole.select(_KEYS).to_pylist()}
+    left = read(stream, SCHEMA)
+    new = [_search(row) not in known for row in left.select(_KEYS).to_pylist()]
+    return pa.concat_tables([whole, left.filter(pa.array(new, pa.bool_()))])
+
+
+def settle(out: Path) -> pa.Table:
+    """Puts all rows of a folder into its Parquet file, in order, and returns them."""
+    order = [(name, "ascending") for name in (*_KEYS, "winner", "budget")]
+    table = gather(out).sort_by(order)
+    partial = out / f"{PARQUET}.part"
+    pq.write_table(table, partial, compression="zstd")
+    partial.replace(out / PARQUET)
+    (out / STREAM).unlink(missing_ok=True)
+    return table
+
+
+_KEYS = ["benchmark", "dataset", "strategy", "seed"]
+
+
+def _search(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _KEYS)
+
+
 def run_all(
     contests: Sequence[Contest], entrants: Sequence[Entrant], out: Path, jobs: int, seeds: int | None
 ) -> Iterator[tuple[str, int, int]]:
-    """Runs what is not yet in `out`, in so many processes; yields (what, searches done, of how many).
+    """Runs what is not yet in a folder, in so many processes; yields (what, searches done, of how many).
 
     Args:
         seeds: at most so many of each entrant.
     """
-    stream = Stream(out, SCHEMA)
-    same_contests(contests, entrants, stream.rows, out)
-    known = {(r["strategy"], r["benchmark"], r["dataset"], r["seed"]) for r in stream.rows}
+    rows = gather(out).to_pylist()
+    same_contests(contests, entrants, rows, out)
+    known = {_search(row) for row in rows}
+    stream = Stream(out / STREAM, SCHEMA)
     work = []
     for contest in contests:
         for entrant in entrants:
@@ -156,7 +191,7 @@ def run_all(
             left = [
                 seed
                 for seed in range(entrant.first, entrant.first + count)
-                if (entrant.name, contest.benchmark, contest.dataset, seed) not in known
+                if (contest.benchmark, contest.dataset, entrant.name, seed) not in known
             ]
             work += [(contest, entrant, left[i : i + BATCH]) for i in range(0, len(left), BATCH)]
     total, done = sum(len(part) for *_, part in work), 0

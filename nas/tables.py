@@ -14,6 +14,9 @@ Parquet or CSV file:
     test_accuracy = "cifar10_test_acc_200ep"
     train_seconds = "nats_sim_cost_s_cifar10"
 
+With `encoding`, a JSON file, the table holds the weights of a model in place of measurements
+(`nas.surrogate`), which knows the learning curve of every network; nothing is said of columns then.
+
 Without `format`, each row says what was answered: in a column `choices` (JSON), in columns called as the
 questions are, or as `[answers]` says (question: column). The space may then be left out, in which case a
 row stands for a network that nothing but the table is known of, and the rows may be few: answers that no
@@ -41,7 +44,7 @@ from nas.store import CONFIG, Run, StoreError
 from nas.targets import find_space
 from search_spaces import Replay, ReplayError, Space, SpaceError
 from search_spaces.choose import Chooser, Domain, Pick, Recorder, Scalar
-from search_spaces.formats import WRITERS
+from search_spaces.formats import WRITERS, write_nasbench301
 from search_spaces.listed import Listed, remembering
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ FIELDS: Mapping[str, type] = {
     "percent": bool,
     "columns": dict,
     "answers": dict,
+    "encoding": str,
 }
 """What a description may say, as TOML."""
 
@@ -194,13 +198,15 @@ def _described(path: Path) -> Benchmark:
     if "table" not in said:
         raise TableError(f"{path}: `table` must name the file")
     table = _read(_place(path, said["table"]))
-    columns = _columns(path, table, said)
     space = None
     if "space" in said:
         try:
             space = find_space(said["space"]).bind(**_tuples(said.get("arguments", {})))
         except (SpaceError, LookupError) as error:
             raise TableError(f"{path}: space: {error}") from error
+    if "encoding" in said:
+        return _expected(path, said, space, table)
+    columns = _columns(path, table, said)
     if "format" in said:
         return _written(path, said, space, table, columns)
     if "answers" in said:
@@ -280,6 +286,31 @@ def _written(
 
     bounded = replace(space, function=draw, all_live=False)
     return Benchmark(path.stem, remembering(bounded), find, columns, True)
+
+
+def _expected(path: Path, said: Mapping[str, Any], space: Space | None, weights: pa.Table) -> Benchmark:
+    """A surrogate, as a table that has a row for every network."""
+    from nas.surrogate import Expected, Surrogate, SurrogateError
+
+    if space is None or said.get("format") != "nasbench301":
+        raise TableError(f'{path}: `encoding` needs a `space` and `format = "nasbench301"`')
+    file = _place(path, said["encoding"])
+    try:
+        expected = Expected(Surrogate(weights, json.loads(file.read_text())))
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no encoding {file}") from None
+    except ValueError as error:
+        raise TableError(f"{path}: {file}: {error}") from error
+
+    def find(choices: Mapping[str, Scalar]) -> int:
+        try:
+            return expected.number(write_nasbench301(choices))
+        except (KeyError, SurrogateError) as error:
+            raise TableError(
+                f"{path}: the surrogate does not know what {space.name} asks: {error}"
+            ) from error
+
+    return Benchmark(path.stem, remembering(space), find, expected.columns, True)
 
 
 def _listed(

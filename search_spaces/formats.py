@@ -1,8 +1,9 @@
-"""The texts in which people publish cells, read and written; nothing that is read is run.
+"""The forms in which people publish cells, read and written; nothing that is read is run.
 
 DARTS's `Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), reduce=[...], ...)`
-(quark0/darts, genotypes.py), NAS-Bench-201's `|op~0|+|op~0|op~1|+...` (Dong & Yang 2020) and NAS-Bench-101's
-matrix with its list of operations (google-research/nasbench, ModelSpec).
+(quark0/darts, genotypes.py), NAS-Bench-201's `|op~0|+|op~0|op~1|+...` (Dong & Yang 2020), NAS-Bench-101's
+matrix with its list of operations (google-research/nasbench, ModelSpec) and NAS-Bench-301's configurations
+(Siems et al. 2020).
 """
 
 from __future__ import annotations
@@ -168,8 +169,33 @@ def _md5(value: object) -> str:
     return hashlib.md5(str(value).encode(), usedforsecurity=False).hexdigest()
 
 
+def write_nasbench301(answers: Mapping[str, Scalar]) -> tuple[tuple[str, str], ...]:
+    """The configuration by which NAS-Bench-301 knows the cells that answers to `darts` draw.
+
+    (parameter, value) pairs: `edge_normal_5` is the operation on the sixth of the fourteen edges that may
+    lead to nodes 2 to 5 of the normal cell, `inputs_node_normal_4` the predecessors of its node 4, as "0_2".
+    Every answer vector of the space has one, and no two the same. Source: automl/nasbench301, its
+    configuration space.
+
+    Raises:
+        KeyError: when an answer is missing.
+    """
+    found: dict[str, str] = {}
+    for role in ("normal", "reduce"):
+        first = 0
+        for i in range(2, 6):
+            pair = str(answers[f"{role}.{i}.in"]) if i > 2 else "0,1"
+            if i > 2:
+                found[f"inputs_node_{role}_{i}"] = pair.replace(",", "_")
+            for k, j in enumerate(pair.split(","), start=1):
+                found[f"edge_{role}_{first + int(j)}"] = str(answers[f"{role}.{i}.op{k}"])
+            first += i
+    return tuple(found.items())
+
+
 WRITERS: Mapping[str, Callable[[Mapping[str, Scalar]], Hashable]] = {
     "nasbench201": write_nasbench201,
     "nasbench101": nasbench101_hash,
+    "nasbench301": write_nasbench301,
 }
 """What tables of published benchmarks hold of a cell, by format."""

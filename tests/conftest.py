@@ -19,6 +19,17 @@ def shared() -> Path:
     return folder
 
 
+def pytest_configure() -> None:
+    """Gives each process of pytest-xdist, and what it starts, a core of its own.
+
+    Two processes that train with all cores each wait for one another most of the time.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     import torch

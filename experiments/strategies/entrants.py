@@ -88,4 +88,5 @@ ENTRANTS = (
     Entrant("optuna-nsga2", "optuna-nsga2"),
     Entrant("nsga3", "nsga3"),
     Entrant("bayes", "bayes"),
+    Entrant("bananas", "bananas"),
 )

@@ -1,6 +1,7 @@
 """Who answers a space's questions. A new strategy is one file and one import line here."""
 
 from nas.strategies import (
+    bananas,
     bayes,
     evolution,
     grid,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import random
-from itertools import islice
-
 from nas.gp import Encoding, Kernel, Process, fit
 from nas.objectives import Row
 from nas.strategies.base import Problem, Proposal, Strategy, strategy
-from nas.strategies.mutation import Answers, Moves, neighbours
+from nas.strategies.mutation import Answers, Moves, pool
 from nas.strategies.random import RandomSearch
 from search_spaces.domain import Domain
 
@@ -76,13 +72,13 @@ class Bayes(Strategy):
             _encoding(self.records, self.problem.domains), self._kernel(), self.records, self.values
         )
         order = np.argsort(-process.seen, kind="stable")[: self.best]
-        pool = self._pool([self.records[i] for i in order], rng)
+        near = pool([self.records[i] for i in order], self.records, self.pool, self.problem.domains, rng)
         if self.running:
             process.believe([p.choices for p in self.running.values()])
-        mean, deviation = process.posterior(pool)
-        drawn = mean + deviation * np.array([rng.gauss(0, 1) for _ in pool])
+        mean, deviation = process.posterior(near)
+        drawn = mean + deviation * np.array([rng.gauss(0, 1) for _ in near])
         for i in np.argsort(-drawn, kind="stable")[:TRIES]:
-            proposal = self.moves.make(trial, pool[i], rng, note={"by": "bayes"})
+            proposal = self.moves.make(trial, near[i], rng, note={"by": "bayes"})
             if proposal is not None:
                 return proposal
         return None
@@ -95,33 +91,6 @@ class Bayes(Strategy):
             encoding = _encoding(records, self.problem.domains)
             self.fitted = count, fit(encoding, records, self.values[:count])
         return self.fitted[1]
-
-    def _pool(self, best: list[Answers], rng: random.Random) -> list[Answers]:
-        """Answers that were not given before, without repeats."""
-        domains = self.problem.domains
-        share = -(-self.pool // len(best))
-        given = {_name(answers) for answers in self.records}
-        found: dict[str, Answers] = {}
-
-        def enter(answers: Answers) -> None:
-            name = _name(answers)
-            if name not in given:
-                found.setdefault(name, answers)
-
-        for answers in best:
-            near = [changed for _, changed in islice(neighbours(answers, domains, rng), share // 2)]
-            for changed in near:
-                enter(changed)
-            for changed in rng.choices(near, k=share // 4 if near else 0):
-                for _, further in islice(neighbours(changed, domains, rng), 1):
-                    enter(further)
-            for _ in range(share // 4):
-                enter({name: domains[name].draw(rng) for name in rng.choice(self.records)})
-        return list(found.values())
-
-
-def _name(answers: Answers) -> str:
-    return json.dumps(answers, sort_keys=True)
 
 
 def _encoding(records: list[Answers], domains: dict[str, Domain]) -> Encoding:

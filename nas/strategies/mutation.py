@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 from nas.strategies.base import Problem, Proposal
@@ -71,7 +71,7 @@ class Moves:
 
         Answers that fail without chance having a part in it will always do so, and are remembered.
         """
-        name = json.dumps(answers, sort_keys=True)
+        name = _name(answers)
         if name in self.dead:
             return None
         domains = self.problem.domains
@@ -159,6 +159,43 @@ def neighbours(
         for change in turn:
             if change is not None:
                 yield change[0], {**answers, change[0]: change[1]}
+
+
+def pool(
+    best: Sequence[Answers],
+    told: Sequence[Answers],
+    size: int,
+    domains: Mapping[str, Domain],
+    rng: random.Random,
+) -> list[Answers]:
+    """Answers that were not told, without repeats, for a model to pick from: about `size`.
+
+    Half are neighbours of the best, a quarter differs from them in two places, and a quarter answers at
+    random the questions that a told trial answered.
+    """
+    share = -(-size // len(best))
+    given = {_name(answers) for answers in told}
+    found: dict[str, Answers] = {}
+
+    def enter(answers: Answers) -> None:
+        name = _name(answers)
+        if name not in given:
+            found.setdefault(name, answers)
+
+    for answers in best:
+        near = [changed for _, changed in islice(neighbours(answers, domains, rng), share // 2)]
+        for changed in near:
+            enter(changed)
+        for changed in rng.choices(near, k=share // 4 if near else 0):
+            for _, further in islice(neighbours(changed, domains, rng), 1):
+                enter(further)
+        for _ in range(share // 4):
+            enter({name: domains[name].draw(rng) for name in rng.choice(told)})
+    return list(found.values())
+
+
+def _name(answers: Answers) -> str:
+    return json.dumps(answers, sort_keys=True)
 
 
 def steps(domain: Domain, value: Any, rng: random.Random) -> list[Scalar]:

@@ -190,8 +190,8 @@ def test_show_reads_pycls_configurations(tmp_path: Path) -> None:
 
 
 def test_export_says_what_it_wrote(tmp_path: Path) -> None:
-    words = ["regnety_002", "--classes", "7", "--input", "3x64x64", "--name", "Found", "--fuse-bn"]
-    written = nas("export", *words, "--to", "net.py", cwd=tmp_path)
+    words = ["regnety_002", "--classes", "7", "--input", "3x64x64", "--fuse-bn"]
+    written = nas("export", *words, "--name", "Found", "--to", "net.py", cwd=tmp_path)
     assert written.returncode == 0, written.stderr
     assert "wrote net.py: alone it gives the same within" in written.stdout
     assert nas("export", *words, "--to", "genome.json", cwd=tmp_path).returncode == 0

@@ -21,6 +21,7 @@ from cells.ops import Invalid, Shape
 from nas.dispatch import Workers
 from nas.objectives import Goal
 from nas.options import LIMITED, Limits, Options, UsageError, check
+from nas.pool import Point, Ranking, Wish, wished
 from nas.recipe import Recipe, brief, confirming
 from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
 from nas.tables import Benchmark, benchmark
@@ -42,6 +43,7 @@ class Plan:
         left_out: other published points: name, MACs or None, and why they are no seed points.
         confirm_seeds: seeds by which each finalist is trained again.
         run: its directory; None: in memory.
+        pool: of random networks that a proxy ranks; `ranking`: what came of it (see `nas.pool.ranked`).
         table: what answers instead of training, in simulated time.
     """
 
@@ -73,6 +75,8 @@ class Plan:
     winner: str
     dedup: bool
     storage: str | None
+    pool: Wish | None
+    ranking: Ranking | None = field(repr=False, default=None)
     table: Benchmark | None = field(repr=False, default=None)
     images: Images | None = field(repr=False, default=None)
 
@@ -91,8 +95,17 @@ class Plan:
         return Problem(self.space, self.seed, self.window, self.trials, self.goals, self.name, self.storage)
 
     def searcher(self, problem: Problem) -> Dedup:
-        """The strategy on that problem, behind the seed points, inside the window, without repeats."""
-        seeded = Seeded(make(self.strategy, problem), problem, self.points)
+        """The strategy on that problem, inside the window, without repeats.
+
+        In front of it are the seed points and the best of the pool.
+        """
+        points: list[Point] = [
+            (choices, {"by": "seed", "seed_point": name}) for name, choices in self.points.items()
+        ]
+        if self.pool is not None:
+            assert self.ranking is not None, "rank the pool first"
+            points += self.ranking.points(self.pool)
+        seeded = Seeded(make(self.strategy, problem), problem, points)
         return Dedup(Constrain(seeded, problem), repeats=not self.dedup)
 
     def config(self) -> dict[str, Any]:
@@ -110,6 +123,7 @@ class Plan:
             "window": _plain(self.window.limits),
             "latency": _plain(self.latency),
             "points": _plain(self.points),
+            "pool": None if self.pool is None else dataclasses.asdict(self.pool),
             "recipe": self.recipe.to_json(),
             "confirm_recipe": self.confirm_recipe.to_json(),
         }
@@ -136,6 +150,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         )
     goals = options.goals()
     make(options.strategy, Problem(space, goals=goals))  # raises where it cannot be made
+    pool = wished(options)
     gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
     if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
         raise UsageError(f"--gpus-per-trial {options.gpus_per_trial:g}: this machine has {gpus} CUDA devices")
@@ -195,6 +210,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         winner=options.winner,
         dedup=options.dedup,
         storage=options.storage,
+        pool=pool,
         images=images,
     )
 
@@ -208,6 +224,9 @@ def _table_plan(options: Options) -> Plan:
             raise UsageError(f"--{flag.replace('_', '-')}: nothing is trained when a table answers")
     goals = options.goals()
     make(options.strategy, Problem(table.space, goals=goals))
+    pool = wished(options)
+    if pool is not None and not table.known:
+        raise UsageError(f"--proxy: {table.name} does not say what networks its rows are")
     limits = {name: getattr(options, name) for name in LIMITED if getattr(options, name)}
     if limits and not table.known:
         raise UsageError(f"--{next(iter(limits))}: {table.name} does not say what networks its rows are")
@@ -247,6 +266,7 @@ def _table_plan(options: Options) -> Plan:
         winner=options.winner,
         dedup=options.dedup,
         storage=options.storage,
+        pool=pool,
         table=table,
     )
 

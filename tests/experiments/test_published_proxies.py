@@ -1,0 +1,61 @@
+"""Our proxies agree with published scores of the same networks."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from experiments.proxies import arch_str
+from nas.proxies import Batch, score
+from search_spaces import SPACES, Fixed
+from search_spaces.formats import read_nasbench201
+
+
+@pytest.fixture(scope="module")
+def suite(shared: Path) -> dict[str, list[Any]]:
+    """NAS-Bench-Suite-Zero's cells of NAS-Bench-201 on CIFAR-10."""
+    table = pq.read_table(shared / "benchdata" / "zero_cost_suite_samples.parquet")
+    rows = [r for r in table.to_pylist() if (r["search_space"], r["dataset"]) == ("nasbench201", "cifar10")]
+    return {name: [r[name] for r in rows] for name in rows[0]}
+
+
+def test_the_suite_writes_cells_as_we_read_them(shared: Path, suite: dict[str, list[Any]]) -> None:
+    """By the parameters of every cell, and by accuracies, which other orders of edges do not match."""
+    columns = ["arch_str", "params_cifar10", "cifar10_val_acc_200ep"]
+    known = pq.read_table(shared / "benchdata" / "nasbench201.parquet", columns=columns).to_pylist()
+    rows = {row["arch_str"]: row for row in known}
+    found = [rows[arch_str(text)] for text in suite["arch"]]
+    assert [row["params_cifar10"] for row in found] == [round(1e6 * p) for p in suite["params"]]
+    off = [abs(row["cifar10_val_acc_200ep"] - a) for row, a in zip(found, suite["val_accuracy"], strict=True)]
+    assert np.median(off) < 0.4
+
+
+def test_published_correlations(suite: dict[str, list[Any]]) -> None:
+    """Spearman's coefficients with accuracy, to which our own are compared in `experiments.proxies`."""
+    found = {
+        name: spearmanr([-math.inf if s is None else s for s in suite[name]], suite["val_accuracy"]).statistic
+        for name in ("nwot", "synflow", "params", "jacov", "grad_norm", "snip")
+    }
+    assert found["nwot"] > found["params"] > found["snip"] > 0.5
+
+
+def test_our_scores_rank_cells_as_published_ones(shared: Path, suite: dict[str, list[Any]]) -> None:
+    """NASWOT and synflow, on networks of the published size, but for fewer images."""
+    table = pq.read_table(
+        shared / "benchdata" / "nasbench201_zero_cost.parquet",
+        columns=["arch_str", "cifar10_naswot", "cifar10_synflow"],
+    ).to_pylist()
+    rows = {row["arch_str"]: row for row in table}
+    cells = [arch_str(suite["arch"][i]) for i in range(0, 725, 60)]
+    images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    batch = Batch(images, torch.zeros(8, dtype=torch.int64))
+    space = SPACES["nasbench201"].bind(n=5, f=16)
+    genomes = [space.draw(Fixed(**read_nasbench201(cell))) for cell in cells]
+    for name in ("naswot", "synflow"):
+        ours = [score(name, genome, batch) for genome in genomes]
+        assert spearmanr(ours, [rows[cell][f"cifar10_{name}"] for cell in cells]).statistic > 0.9

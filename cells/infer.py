@@ -144,10 +144,7 @@ def residual_norms(genome: Genome) -> list[str]:
     ancestor of the branch, either as it is or through at most one weighted layer (a projection) and
     parameter-free ops.
     """
-    ancestors: list[int] = [0] * len(genome.nodes)  # bit i: node i is an ancestor
-    for index, node in enumerate(genome.nodes):
-        for source in node.inputs:
-            ancestors[index] |= ancestors[source] | 1 << source
+    ancestors = _ancestors(genome)
     depth = {layer.index: layer.depth for layer in infer(genome).layers}
     paths: list[str] = []
     for node in genome.nodes:
@@ -166,6 +163,57 @@ def residual_norms(genome: Genome) -> list[str]:
     return paths
 
 
+def droppable_paths(genome: Genome) -> list[str]:
+    """Paths of the modules whose outputs drop-path may zero: the last of each branch of a sum.
+
+    Beside a shortcut (as in `residual_norms`, but a pool over overlapping windows is an operation, not a
+    shortcut) these are the other summands; in a sum without shortcut, as in a cell, all of them. What is
+    read elsewhere as well is no branch. Sources: Larsson et al. 2016 (arXiv:1605.07648), Huang et al. 2016
+    (arXiv:1603.09382).
+    """
+    ancestors, users = _ancestors(genome), [0] * len(genome.nodes)
+    depth = {layer.index: layer.depth for layer in infer(genome).layers}
+    for index in [i for node in genome.nodes for i in node.inputs] + list(genome.aux):
+        users[index] += 1
+    paths: list[str] = []
+    for node in genome.nodes:
+        if node.op.name != "add":
+            continue
+        shortcuts = set()
+        for other in node.inputs:
+            root = _shortcut_root(genome, other, overlapping=False)
+            for branch in node.inputs:
+                if depth.get(branch, 0) > depth.get(other, 0) and ancestors[branch] >> root & 1:
+                    shortcuts.add(other)
+        for branch in node.inputs:
+            if branch not in shortcuts and users[branch] == 1 and not genome.nodes[branch].op.alias():
+                paths += _factor(genome, branch)
+    return paths
+
+
+def _factor(genome: Genome, index: int) -> list[str]:
+    """The module whose output may be scaled in place of a node's: the node's own, its gate's, its input's."""
+    while True:
+        op, inputs, path = genome.nodes[index]
+        if op.module(*(genome.facts[i].shape for i in inputs)) is not None:
+            return [path]
+        if op.name == "mul":
+            index = min(inputs, key=lambda i: genome.facts[i].shape[1:])
+        elif len(inputs) == 1 or op.name == "to_map":  # whose other input only says the map's extent
+            index = inputs[0]
+        else:
+            return []
+
+
+def _ancestors(genome: Genome) -> list[int]:
+    """For each node, the set of nodes it depends on: bit i is node i."""
+    ancestors = [0] * len(genome.nodes)
+    for index, node in enumerate(genome.nodes):
+        for source in node.inputs:
+            ancestors[index] |= ancestors[source] | 1 << source
+    return ancestors
+
+
 def _behind(genome: Genome, index: int) -> int:
     """The node whose values a gate, dropout or identity passes on."""
     while True:
@@ -178,12 +226,19 @@ def _behind(genome: Genome, index: int) -> int:
             return index
 
 
-def _shortcut_root(genome: Genome, index: int) -> int:
-    """Where a shortcut starts: back through norms, pools and at most one weighted layer."""
+def _shortcut_root(genome: Genome, index: int, *, overlapping: bool = True) -> int:
+    """Where a shortcut starts: back through norms, pools and at most one weighted layer.
+
+    Args:
+        overlapping: whether to go through pools whose windows overlap.
+    """
     projected = False
     while len(genome.nodes[index].inputs) == 1:
         op = genome.nodes[index].op
         if (op.weighted and projected) or not (op.weighted or op.norm or op.name in _PASSIVE):
+            break
+        window = genome.facts[index].window
+        if not (overlapping or op.weighted or window is None or window is POINT or window[0] <= window[1]):
             break
         projected |= op.weighted
         index = genome.nodes[index].inputs[0]

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from cells.emit import emit
 from cells.genome import Genome
-from cells.infer import infer
+from cells.infer import infer, residual_norms
+from nas.recipe import Recipe
 
 _numbers = count()
 
@@ -63,6 +65,31 @@ def build(genome: Genome) -> nn.Module:
     return module
 
 
+def initialise(module: nn.Module, genome: Genome, recipe: Recipe) -> None:
+    """Fills the module's weights by the recipe; norms keep scale 1 and shift 0 but for `zero-gamma`."""
+    layers = [part for part in module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    for part in layers:
+        if recipe.init == "he":
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        elif recipe.init == "xavier":
+            nn.init.xavier_uniform_(part.weight)
+        elif recipe.init == "gaussian" or isinstance(part, nn.Linear):
+            nn.init.normal_(part.weight, 0.0, 0.01)
+        else:
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)
+    if recipe.init == "gaussian":
+        convs = [part for part in layers if isinstance(part, nn.Conv2d)]
+        hidden = [part for part in layers if isinstance(part, nn.Linear)][:-1]
+        for layer in [*convs[1:2], *convs[3:5], *hidden]:
+            if layer.bias is not None:
+                nn.init.ones_(layer.bias)  # type: ignore[arg-type]
+    if recipe.init == "zero-gamma":
+        for path in residual_norms(genome):
+            nn.init.zeros_(module.get_submodule(path).weight)  # type: ignore[arg-type]
+
+
 class WeightsError(RuntimeError):
     """A file of weights that does not fit the network; the message names the first mismatch."""
 
@@ -104,3 +131,14 @@ def load_weights(module: nn.Module, file: str | os.PathLike[str], *, strict: boo
     fits = {n: t for n, t in given.items() if n in own and t.shape == own[n].shape}
     module.load_state_dict(fits, strict=False)
     return left
+
+
+def metadata_of(file: Path) -> dict[str, str]:
+    """What a .safetensors file says of its weights; nothing of other files. Raises `WeightsError`."""
+    if file.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(file, "pt") as opened:
+            return dict(opened.metadata() or {})
+    except SafetensorError as error:
+        raise WeightsError(f"cannot read weights from {file}: {error}") from error

@@ -15,6 +15,7 @@ VERBS = {
     "spaces": "list search spaces and networks, and say what is in one",
     "show": "show one network: shapes, costs, blocks",
     "export": "write a network as plain PyTorch, ONNX, JSON, or its weights",
+    "train": "train one network fully, or fine-tune it on other data",
     "scale": "make a network deeper, wider, or one for larger images",
     "table": "write a run's table as Parquet",
 }
@@ -73,6 +74,8 @@ def _user_errors() -> tuple[type[BaseException], ...]:
         ("nas.sources", ("DataError",)),
         ("nas.strategies.base", ("UnknownStrategyError", "StrategyError")),
         ("nas.targets", ("TargetError",)),
+        ("nas.recipes", ("RecipeError",)),
+        ("nas.transfer", ("TransferError",)),
     ):
         # What was never imported cannot have been raised.
         if module in sys.modules:

@@ -96,7 +96,7 @@ class Search:
         done = [r for r in self.rows if r["stage"] == "search" and r["status"] == "ok"]
         if not done:
             return 0.2 * timeout
-        jobs = len(self._finalists()) * len(self.plan.confirm_seeds)
+        jobs = len(self._finalists("reward")) * len(self.plan.confirm_seeds)
         # As long as a trial, for each image that one of them trains on.
         per_image = statistics.median(
             _seconds(r) / (r["images_per_second"] * r["train_seconds"]) for r in done
@@ -280,9 +280,9 @@ class Search:
 
     # -- confirming --------------------------------------------------------------------------------
 
-    def _finalists(self) -> list[dict[str, Any]]:
+    def _finalists(self, winner: str) -> list[dict[str, Any]]:
         """The best `confirm` networks, the best random one and the best seed point, without repeats."""
-        ranked = ranking(self.rows, self.plan.winner)
+        ranked = ranking(self.rows, winner)
         chosen = ranked[: self.plan.confirm]
         for who in ("random", "seed"):
             chosen += [r for r in ranked if by(r) == who][:1]
@@ -294,7 +294,7 @@ class Search:
         done = {(r["key"], r["seed"]) for r in self.rows if r["stage"] == "confirm"}
         tasks: list[Task] = []
         for seed in self.plan.confirm_seeds:
-            for row in self._finalists():
+            for row in self._finalists(self.plan.winner):
                 if (row["key"], seed) in done:
                     continue
                 name = f"confirm-{row['key']}-{seed}"

@@ -94,7 +94,9 @@ def _facts(target: Target, genome: Genome) -> Iterator[list[str]]:
         yield [f"Member {number}, {member.row['key']}:", _history(member.row, member.confirmed)]
     if target.members:
         yield ["The output is the mean of the members' probabilities."]
-    if target.row is not None or target.members:
+    if target.row is not None and target.row["stage"] == "final":
+        yield [_normalisation(target)]
+    elif target.row is not None or target.members:
         yield ["Images are normalised as in training: by channel, to mean 0 and deviation 1."]
     else:
         yield [f"From {_one_line(target.origin).rstrip('.')}."]
@@ -105,6 +107,11 @@ def _facts(target: Target, genome: Genome) -> Iterator[list[str]]:
 def _history(row: Mapping[str, Any], confirmed: tuple[float, float, int] | None) -> str:
     """Where a result comes from and what it reached."""
     recipe = json.loads(row["recipe"])
+    if row["stage"] == "final":
+        return (
+            f"Trained by the recipe {recipe['name']} on {_one_line(recipe['dataset'])}, seed {row['seed']}: "
+            f"test accuracy {row['test_accuracy']:.2%}."
+        )
     found = (
         f"Trial {row['trial']} of a search of {_one_line(row['space'])} on {_one_line(recipe['dataset'])}, "
         f"validation accuracy {row['val_accuracy']:.2%} in the search"
@@ -115,6 +122,18 @@ def _history(row: Mapping[str, Any], confirmed: tuple[float, float, int] | None)
             f" ± {100 * deviation:.2f} ({seeds} seeds)" if seeds > 1 else ""
         )
     return found + "."
+
+
+def _normalisation(target: Target) -> str:
+    """How a full training showed images to the network."""
+    from nas.build import metadata_of
+
+    told = {} if target.weights is None else metadata_of(target.weights)
+    mean, std = (json.loads(told.get(name, "[]")) for name in ("mean", "std"))
+    if len(mean) != 3:
+        return "Images are normalised by the mean and std in the metadata of the .safetensors."
+    numbers = [", ".join(f"{v:.2f}" for v in values) for values in (mean, std)]
+    return f"Images, in units of 0-255, are normalised by means ({numbers[0]}) and deviations ({numbers[1]})."
 
 
 def _one_line(text: str) -> str:

@@ -21,7 +21,7 @@ from cells.fuse import Fold, fuse
 from cells.genome import Genome, check_kind
 from cells.ops import Shape
 from nas.alone import Batch, Job
-from nas.build import build, load_weights
+from nas.build import build, load_weights, metadata_of
 from nas.exporting import class_name, file_names, genome_text, source_text
 from nas.store import write_atomically
 from nas.targets import Target
@@ -95,6 +95,8 @@ def export(
     say("building")
     module = build(target.genome).eval()
     known = _load(module, target, weights)
+    given = target.weights if weights is None else Path(weights)
+    told = {} if given is None else metadata_of(given)
     handed = module
     if folds:
         handed = build(genome).eval()
@@ -117,7 +119,7 @@ def export(
             suffix = Path(file).suffix
             if suffix in (".pt2", ".onnx") and program is None:
                 program = _traced(handed, genome.input)
-            _write(files / file, genome, source, handed.state_dict(), program)
+            _write(files / file, genome, source, handed.state_dict(), program, told)
         params = sum(p.numel() for p in handed.parameters())
         differences: dict[str, float] = {}
         for only, jobs in _jobs(work, names, class_name(source), batches).items():
@@ -252,7 +254,12 @@ def _traced(module: nn.Module, shape: Shape) -> torch.export.ExportedProgram:
 
 
 def _write(
-    file: Path, genome: Genome, source: str, state: State, program: torch.export.ExportedProgram | None
+    file: Path,
+    genome: Genome,
+    source: str,
+    state: State,
+    program: torch.export.ExportedProgram | None,
+    metadata: dict[str, str],
 ) -> None:
     if file.suffix == ".json":
         file.write_text(_checked_json(genome))
@@ -261,7 +268,7 @@ def _write(
     elif file.suffix == ".pt":
         torch.save(state, file)
     elif file.suffix == ".safetensors":
-        file.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
+        file.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}, metadata))
     elif file.suffix == ".pt2":
         assert program is not None
         with _quiet():

@@ -15,6 +15,7 @@ from nas.objectives import ACCURACY
 from nas.options import UsageError
 from nas.planning import Plan
 from nas.pool import ranked
+from nas.recipe import Recipe
 from nas.store import write_atomically
 
 if TYPE_CHECKING:
@@ -101,10 +102,13 @@ def same_run(run: Path, config: Mapping[str, Any]) -> None:
         raise UsageError(f"--run {run}: run.json is no configuration of a run")
     before = _ONCE | before
     for name, value in config.items():
-        if before.get(name) != value:
+        there = before.get(name)
+        if name.endswith("recipe") and isinstance(there, dict):
+            there = Recipe.from_json(there).to_json()  # it may be older than some fields
+        if there != value:
             raise UsageError(
-                f"--run {run} holds a search with another {name.replace('_', ' ')} "
-                f"({_differ(before.get(name), value)}): repeat its options, or name another --run"
+                f"--run {run} holds a run with another {name.replace('_', ' ')} "
+                f"({_differ(there, value)}): repeat its options, or name another --run"
             )
 
 
@@ -127,5 +131,5 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UsageError(f"--run {folder}: another search is writing to it") from error
+            raise UsageError(f"--run {folder}: another process is writing to it") from error
         yield

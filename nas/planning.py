@@ -24,6 +24,7 @@ from nas.options import LIMITED, Limits, Options, UsageError, check
 from nas.pool import Point, Ranking, Wish, wished
 from nas.recipe import Recipe, brief, confirming
 from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
+from nas.strategies.optuna_study import Study
 from nas.tables import Benchmark, benchmark
 from nas.targets import find_space
 from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
@@ -149,7 +150,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
             f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
         )
     goals = options.goals()
-    make(options.strategy, Problem(space, goals=goals))  # raises where it cannot be made
+    _check_strategy(options, Problem(space, goals=goals))
     pool = wished(options)
     gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
     if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
@@ -215,15 +216,31 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     )
 
 
+TRAINING = ("gpus_per_trial", "address", "latency", "data_dir", "epochs", "train_images", "init", "schedule")
+"""Options that only a training reads."""
+
+
+def _check_strategy(options: Options, problem: Problem) -> None:
+    """Raises `UsageError`, `StrategyError` or `UnknownStrategyError` for one that cannot be made."""
+    made = make(options.strategy, problem)
+    if options.storage is not None and not isinstance(made, Study):
+        raise UsageError(f"--storage: {options.strategy} keeps no study; Optuna's strategies, as tpe, do")
+
+
 def _table_plan(options: Options) -> Plan:
     """A search of a table: nothing is trained, and no data are needed."""
     assert options.table is not None
     table = benchmark(options.table)
-    for flag in ("gpus_per_trial", "address", "latency", "data_dir", "epochs", "train_images"):
+    for flag in TRAINING:
         if getattr(options, flag) is not None:
             raise UsageError(f"--{flag.replace('_', '-')}: nothing is trained when a table answers")
+    if options.preset not in (None, "none"):
+        raise UsageError(f"--preset: the table says what its space is, {table.space.name}")
     goals = options.goals()
-    make(options.strategy, Problem(table.space, goals=goals))
+    for name in dict.fromkeys(name for goal in goals for name in goal.columns):
+        if name not in table.gives:
+            raise UsageError(f"--{'reward' if options.reward else 'objective'}: {table.name} has no {name}")
+    _check_strategy(options, Problem(table.space, goals=goals))
     pool = wished(options)
     if pool is not None and not table.known:
         raise UsageError(f"--proxy: {table.name} does not say what networks its rows are")

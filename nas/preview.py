@@ -8,6 +8,7 @@ from cells.infer import infer
 from nas.planning import Plan
 from nas.progress import Reporter, clock, columns, short
 from nas.strategies import Exhausted, Proposal, Wait
+from nas.tables import Benchmark
 
 
 def preview(plan: Plan, count: int, reporter: Reporter) -> int:
@@ -27,14 +28,14 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
                 strategy.tell(proposal, None if proposal.settled.status == "rejected" else {"reward": None})
     except Exhausted as end:
         reporter.line(f"The search would end here: {end}")
-    speed = _speed(plan, proposals[0]) if proposals else 1.0
+    speed = _speed(plan, proposals[0]) if proposals and plan.table is None else 1.0
     titles = ("trial", "key", "by", "params", "MACs", "activations", "depth", "about")
     table = columns(*titles, left=("key", "by"))
     total = 0.0
     for proposal in proposals:
         assert proposal.genome is not None
         costs = infer(proposal.genome)
-        seconds = costs.macs / speed
+        seconds = _taken(plan.table, proposal) if plan.table is not None else costs.macs / speed
         total += seconds
         who = str(proposal.note.get("seed_point") or proposal.note.get("by"))
         shown = {
@@ -57,13 +58,19 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
         return 0
     reporter.console.print(table)
     wall = total / plan.workers.count
+    by = "the table's times" if plan.simulated else "one step of the first timed here, scaled by MACs"
     reporter.console.print(
         f"{len(proposals)} proposals, nothing trained: about {clock(wall)} minutes on "
-        f"{plan.workers.count} workers "
-        "(one step of the first timed here, scaled by MACs).",
+        f"{plan.workers.count} workers ({by}).",
         markup=False,
     )
     return 0
+
+
+def _taken(table: Benchmark, proposal: Proposal) -> float:
+    """Seconds that the table says the training took."""
+    number = table.find(proposal.choices)
+    return 0.0 if number is None else table.seconds(number)
 
 
 def _speed(plan: Plan, proposal: Proposal) -> float:

@@ -14,9 +14,9 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -189,7 +189,7 @@ def jacob_cov(module: nn.Module, images: Tensor, labels: Tensor) -> float:
     """
     made = _copy(module)
     x = images.clone().requires_grad_()
-    (jacobian,) = torch.autograd.grad(made(x).sum(), x)
+    (jacobian,) = _derivatives(made(x).sum(), [x])
     correlation = torch.corrcoef(jacobian.flatten(1).double()).cpu()
     if not correlation.isfinite().all():
         raise ProxyError("its output does not depend on every image")
@@ -228,9 +228,12 @@ def _pass(input: Tensor) -> Tensor:
 def _gradients(module: nn.Module, value: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Each weight (of two or more dimensions: no bias and no norm) and the gradient of the value."""
     weights = [p for p in module.parameters() if p.ndim > 1]
-    options: dict[str, Any] = {"allow_unused": True, "materialize_grads": True}  # auxiliary heads are unused
-    gradients = torch.autograd.grad(value, weights, **options)
-    return [(w.detach(), gradient) for w, gradient in zip(weights, gradients, strict=True)]
+    return [(w.detach(), g) for w, g in zip(weights, _derivatives(value, weights), strict=True)]
+
+
+def _derivatives(value: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Of the value with respect to each tensor; zeroes where it does not depend on it."""
+    return torch.autograd.grad(value, tensors, allow_unused=True, materialize_grads=True)
 
 
 def _loss_gradients(module: nn.Module, images: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:

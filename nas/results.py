@@ -63,15 +63,19 @@ def on_front(rows: Iterable[Row], goals: Sequence[Goal]) -> tuple[list[Row], flo
     """(finished trials that no other beats in all goals, the best in the first goal first; hypervolume).
 
     The hypervolume counts from the worst value of each goal among the finished trials, as a share of the box
-    between the worst and the best: 1 is a network that is best in everything.
+    between the worst and the best: 1 is a network that is best in everything. A goal in which all are alike
+    does not count.
     """
     found = [(row, point) for row in ranking(rows) if (point := values(goals, row)) is not None]
     if not found:
         return [], 0.0
     points = [point for _, point in found]
     worst, best = [min(v) for v in zip(*points, strict=True)], [max(v) for v in zip(*points, strict=True)]
-    spans = [high - low or 1.0 for low, high in zip(worst, best, strict=True)]
-    shares = [tuple((v - low) / span for v, low, span in zip(p, worst, spans, strict=True)) for p in points]
+    ends = list(zip(worst, best, strict=True))
+    shares = [
+        tuple((v - low) / (high - low) if high > low else 1.0 for v, (low, high) in zip(p, ends, strict=True))
+        for p in points
+    ]
     chosen: dict[str, Row] = {}
     for i in front(points):
         chosen.setdefault(found[i][0]["key"], found[i][0])
@@ -86,12 +90,15 @@ def verdict(rows: Iterable[Row], winner: str = "reward") -> dict[str, Any]:
     seeds pooled over all confirmed networks, because two or three seeds say little of one network's.
     `margin` is the difference that chance alone exceeds in one run of twenty: Student's t for that pooled
     deviation, two-sided, with Bonferroni's correction for having picked the best of several.
+
+    Where nothing was searched, the winner is the first row of a full training.
     """
     rows = list(rows)
     ranked = ranking(rows, winner)
     means = confirmed(rows)
     if not ranked:
-        return {}
+        finals = [row for row in rows if row["stage"] == "final" and row["status"] == "ok"]
+        return {"winner": finals[0], "random": None, "means": {}, "finalists": []} if finals else {}
     first = {row["key"]: row for row in reversed(ranked)}
     finalists = sorted((k for k in means if k in first), key=lambda k: -means[k][0])
     best = first[finalists[0]] if finalists else ranked[0]

@@ -86,7 +86,7 @@ def facts(target: Target, costs: Costs) -> dict[str, Any]:
     found |= {name: getattr(costs, name) for name in names}
     found |= {"input": list(genome.input), "output": list(costs.output), "warnings": warnings(genome, costs)}
     if target.row is not None:
-        known = ("run", "trial", "stage", "val_accuracy", "reward", "latency_ms", "weights")
+        known = ("run", "trial", "stage", "val_accuracy", "test_accuracy", "reward", "latency_ms", "weights")
         found["result"] = {name: target.row[name] for name in known}
     return found
 
@@ -124,10 +124,9 @@ def _print(target: Target, costs: Costs, *, by_layer: bool) -> None:
     out.print(f"{target.name}  key {genome.key}  ({target.origin})", markup=False)
     if target.row is not None:
         row = target.row
-        out.print(
-            f"trial {row['trial']}: validation accuracy {row['val_accuracy']:.2%} ({row['stage']})",
-            markup=False,
-        )
+        known = {"validation": row["val_accuracy"], "test": row["test_accuracy"]}
+        told = ", ".join(f"{name} accuracy {a:.2%}" for name, a in known.items() if a is not None)
+        out.print(f"trial {row['trial']}: {told} ({row['stage']})", markup=False)
     what = "op" if by_layer else "block"
     titles = ("path", what, "output", "kernel", "params", "%", "MACs", "%", "memory", "%", "sees", "jump")
     total = sum(memory(genome, layer) for layer in costs.layers) or 1

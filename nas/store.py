@@ -317,9 +317,9 @@ class Run:
         return read(self.path / "asks.arrows", ASKS)
 
     def rows(self, key: str = "") -> list[dict[str, Any]]:
-        """Rows that trained to the end and whose key starts with `key`, best first."""
+        """Rows that trained to the end and whose key starts with `key`, best first (last: not validated)."""
         rows = [r for r in self.table().to_pylist() if r["status"] == "ok" and str(r["key"]).startswith(key)]
-        return sorted(rows, key=lambda r: (-r["val_accuracy"], r["trial"]))
+        return sorted(rows, key=lambda r: (-(r["val_accuracy"] or 0.0), r["trial"]))
 
     def best(self, key: str = "") -> Result:
         """The winner: the network whose confirmed accuracy is highest, or else the row of highest reward.

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +50,20 @@ if TYPE_CHECKING:
 MEASURED = tuple(dict.fromkeys([*UP, *DOWN, "test_accuracy"]))
 """Columns that a table may give."""
 
-FIELDS = ("table", "space", "arguments", "format", "column", "percent", "columns", "answers")
+FIELDS: Mapping[str, type] = {
+    "table": str,
+    "space": str,
+    "arguments": dict,
+    "format": str,
+    "column": str,
+    "percent": bool,
+    "columns": dict,
+    "answers": dict,
+}
+"""What a description may say, as TOML."""
+
+UNKNOWN = "table"
+"""The name of the space of a table of which nothing else is known."""
 
 
 class TableError(ValueError):
@@ -72,6 +86,11 @@ class Benchmark:
     find: Callable[[Mapping[str, Scalar]], int | None]
     columns: Mapping[str, Sequence[Any]]
     known: bool
+
+    @property
+    def gives(self) -> set[str]:
+        """Columns of a row that a search of it can look at."""
+        return {*self.columns, *(COSTS if self.known else ())} - {"test_accuracy"}
 
     def __len__(self) -> int:
         return len(self.columns["val_accuracy"])
@@ -117,7 +136,7 @@ def benchmark(file: str | os.PathLike[str]) -> Benchmark:
     columns = {n: table[n].to_pylist() for n in MEASURED if n in table.column_names}
     columns = {n: v for n, v in columns.items() if n == "val_accuracy" or any(x is not None for x in v)}
     space = None
-    if config:
+    if config and config["space"] != UNKNOWN:
         space = find_space(config["space"]).bind(**_tuples(config["arguments"]))
     records = [json.loads(text) for text in table["choices"].to_pylist()]
     return _listed(path, space, records, columns, table["genome"].to_pylist())
@@ -163,6 +182,9 @@ def _described(path: Path) -> Benchmark:
             close = difflib.get_close_matches(name, FIELDS, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(FIELDS)}"
             raise TableError(f"{path}: no field is called {name!r}: {hint}")
+        if not isinstance(said[name], FIELDS[name]):
+            kind = {str: "a text", bool: "true or false", dict: "a table"}[FIELDS[name]]
+            raise TableError(f"{path}: {name} must be {kind}, not {said[name]!r}")
     if "table" not in said:
         raise TableError(f"{path}: `table` must name the file")
     table = _read(_place(path, said["table"]))
@@ -197,7 +219,7 @@ def _place(path: Path, name: str) -> Path:
 
 def _column(path: Path, table: pa.Table, name: str) -> list[Any]:
     if name not in table.column_names:
-        close = difflib.get_close_matches(name, table.column_names, n=1)
+        close = difflib.get_close_matches(str(name), table.column_names, n=1)
         hint = f": did you mean {close[0]}?" if close else ""
         raise TableError(f"{path}: the table has no column {name!r}{hint}")
     return list(table[name].to_pylist())
@@ -210,10 +232,16 @@ def _columns(path: Path, table: pa.Table, said: Mapping[str, Any]) -> dict[str, 
         if ours not in MEASURED:
             raise TableError(f"{path}: [columns] {ours}: a table may give {', '.join(MEASURED)}")
         values = _column(path, table, theirs)
+        wrong = next((v for v in values if v is not None and type(v) not in (int, float)), None)
+        if wrong is not None:
+            raise TableError(f"{path}: {ours} is a number, which {theirs} has not: {wrong!r}")
+        values = [None if v is None or math.isnan(v) else v for v in values]
         if ours.endswith("accuracy"):
             values = [None if v is None else v / 100 if said.get("percent") else v for v in values]
             if any(v is not None and not 0 <= v <= 1 for v in values):
                 raise TableError(f"{path}: {theirs} is not between 0 and 1: are these percents (`percent`)?")
+        if ours == "train_seconds" and any(v is not None and not 0 <= v < math.inf for v in values):
+            raise TableError(f"{path}: {theirs} is not a time: one is negative or infinite")
         columns[ours] = values
     if "val_accuracy" not in columns:
         raise TableError(f"{path}: [columns] must say what val_accuracy is")
@@ -284,7 +312,7 @@ def _listed(
     except SpaceError as error:
         raise TableError(f"{path}: {error}") from error
     name = path.stem if path.suffix else path.name
-    base = space or Space("table", rows.draw)
+    base = space or Space(UNKNOWN, rows.draw)
     searchable = replace(base, function=rows.draw, all_live=False, count=None, networks=None)
     return Benchmark(name, searchable, rows.record_of, columns, space is not None or genomes is not None)
 

@@ -20,7 +20,7 @@ from cells.ops import Invalid
 from nas import build, measure
 from nas.data import Split, split
 from nas.dispatch import Job, Outcome
-from nas.fit import Epoch, TrainingFailedError, fit, initialise
+from nas.fit import Epoch, TrainingFailedError, fit
 from nas.recipe import Recipe
 from nas.sources import Images
 
@@ -41,7 +41,7 @@ class Worker:
 
     def data(self, recipe: Recipe) -> Split:
         """The recipe's split on this device; the last one is kept."""
-        which = (recipe.split, recipe.train_images, recipe.val_images)
+        which = (recipe.split, recipe.train_images, recipe.val_images, recipe.normalise, recipe.pca > 0)
         if which not in self._splits:
             self._splits.clear()
             self._splits[which] = split(self.images, recipe, self.device)
@@ -93,7 +93,7 @@ class Worker:
         peak = measure.PeakMemory(self.device)
         torch.manual_seed(job.seed)
         module = build.build(genome)
-        initialise(module, genome, recipe)
+        build.initialise(module, genome, recipe)
         module.to(self.device)
         if job.latency is not None:
             for _ in range(3):  # where something else is running, perhaps it is short
@@ -109,7 +109,7 @@ class Worker:
             low, high = job.latency
             if timing.quiet and not low <= timing.median_ms <= high:
                 raise TrainingFailedError(f"latency {timing.median_ms:.3g} ms is outside {low:g}:{high:g} ms")
-        yield from fit(module, data, recipe, job.seed, step=self.lock.step, deadline=deadline)
+        yield from fit(module, data, recipe, job.seed, genome=genome, step=self.lock.step, deadline=deadline)
         row["peak_memory_bytes"] = peak.bytes()
         yield save({name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()})
 

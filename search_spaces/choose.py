@@ -46,6 +46,7 @@ class Recorder:
         domains: domains of the questions by name. Choosers that are to notice a domain which moves from
             one draw to the next share it.
         groups: the groups of questions that were answered together.
+        amended: answers that the space took for others, as they were given.
 
     Raises:
         SpaceError: from the questions, when the space makes a mistake.
@@ -55,6 +56,7 @@ class Recorder:
         self.record: dict[str, Scalar] = {}
         self.domains: dict[str, Domain] = {} if domains is None else domains
         self.groups: list[Group] = []
+        self.amended: dict[str, Scalar] = {}
 
     def answer(self, name: str, domain: Domain) -> Scalar:
         """The answer to one question. To be given by subclasses."""
@@ -81,7 +83,7 @@ class Recorder:
 
     def amend(self, name: str, value: Scalar) -> None:
         """Takes an answer for another one, which is what the record then holds."""
-        self.record[name] = value
+        self.amended[name], self.record[name] = self.record[name], value
 
     def _admit(self, name: str, domain: Domain) -> None:
         if name in self.record:

@@ -260,6 +260,11 @@ def settle(proposal: Proposal, settled: Settled) -> Proposal:
     return replace(proposal, settled=settled)
 
 
+def given(proposal: Proposal) -> dict[str, Scalar]:
+    """A proposal's answers before the space took some for others, which its note tells as `amended`."""
+    return {**proposal.choices, **proposal.note.get("amended", {})}
+
+
 def costs_of(proposal: Proposal) -> Costs:
     """Costs of a proposal that has a genome."""
     assert proposal.genome is not None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nas.objectives import Row
-from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, strategy
+from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, given, strategy
 from nas.strategies.mutation import Answers, Moves
 from search_spaces.choose import Enumerate, Recorder, SpaceError
 
@@ -57,7 +58,9 @@ class Grid(Strategy):
             raise Exhausted(end + none)
         self.position += 1
         proposal = problem.draw(trial, chooser, note={"by": "grid", "position": self.position})
-        self.answers = proposal.choices
+        if chooser.amended:
+            proposal = replace(proposal, note={**proposal.note, "amended": chooser.amended})
+        self.answers = given(proposal)
         return proposal
 
     def adopt(self, proposal: Proposal) -> None:
@@ -66,7 +69,7 @@ class Grid(Strategy):
         self.some |= proposal.settled is None
         position = proposal.note["position"] if proposal.note.get("by") == "grid" else 0
         if position > self.position:
-            self.position, self.answers, self.walk = position, proposal.choices, None
+            self.position, self.answers, self.walk = position, given(proposal), None
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""

@@ -6,9 +6,10 @@ import difflib
 import inspect
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from nas.strategies.base import Exhausted, Problem, Proposal, costs_of, strategy
+from nas.strategies.base import Exhausted, Problem, Proposal, costs_of, given, strategy
 from nas.strategies.optuna_study import Asked, Question, Study, probe
 from search_spaces.choose import Domain, Group, Pick, Real, Recorder, Scalar
 
@@ -186,8 +187,11 @@ class BruteForce(Study):
 
     def draw(self, trial: int, asked: Any) -> Proposal:
         """See `Study`. Raises `Exhausted` when the tree has no other answer."""
-        proposal = self.problem.draw(trial, Placed(self, trial, asked), note={"by": self.name})
-        path = tuple(proposal.choices.values())
+        chooser = Placed(self, trial, asked)
+        proposal = self.problem.draw(trial, chooser, note={"by": self.name})
+        if chooser.amended:
+            proposal = replace(proposal, note={**proposal.note, "amended": chooser.amended})
+        path = tuple(given(proposal).values())
         if path in self.paths:
             del self.trials.running[trial]
             raise Exhausted(f"every answer to the space's questions was proposed: {len(self.paths):,}")
@@ -196,8 +200,9 @@ class BruteForce(Study):
 
     def fill(self, proposal: Proposal) -> None:
         """See `Study`: draws the network again, for the places of its answers."""
-        self.problem.draw(proposal.trial, Placed(self, proposal.trial, None, proposal.choices))
-        self.paths.add(tuple(proposal.choices.values()))
+        answers = given(proposal)
+        self.problem.draw(proposal.trial, Placed(self, proposal.trial, None, answers))
+        self.paths.add(tuple(answers.values()))
 
 
 class Placed(Recorder):

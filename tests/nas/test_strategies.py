@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from toys import LISTS, PROBLEMS, TINY, TOY, Race, go_on, laptop, made, redraw, reward, whole
+from toys import LISTS, PROBLEMS, TINY, TOY, Race, Told, go_on, laptop, listed, made, redraw, reward, whole
 
 from cells.infer import infer
 from nas.objectives import read_objectives
@@ -29,14 +29,15 @@ EVERY = pytest.mark.parametrize("name", sorted(STRATEGIES))
 
 
 @EVERY
-@pytest.mark.parametrize("problem", sorted(PROBLEMS))
+@pytest.mark.parametrize("problem", [*sorted(PROBLEMS), "listed"])
 def test_a_seed_fixes_every_proposal_and_resume_continues_it(name: str, problem: str) -> None:
-    full = go_on(whole(name, PROBLEMS[problem]()), [], 40)
-    again = go_on(whole(name, PROBLEMS[problem]()), [], 40)
+    new = PROBLEMS.get(problem, listed)
+    full = go_on(whole(name, new()), [], 40)
+    again = go_on(whole(name, new()), [], 40)
     assert [p.choices for p, _ in full] == [p.choices for p, _ in again]
     assert any(p.settled is None for p, _ in full) or problem != "toy"
     for cut in (5, 20, 31):
-        fresh = PROBLEMS[problem]()
+        fresh = new()
         for proposal, _ in full[:cut]:
             redraw(proposal, fresh)
         resumed = whole(name, fresh)
@@ -179,6 +180,7 @@ def test_an_exhausted_space_ends_with_a_sentence(name: str, monkeypatch: pytest.
     monkeypatch.setattr("nas.strategies.wrappers.IN_A_ROW", 200)
     strategy = whole(name, Problem(TINY))
     trained = set()
+    told: Told = []
 
     def everything() -> None:
         for trial in range(5000):
@@ -187,11 +189,18 @@ def test_an_exhausted_space_ends_with_a_sentence(name: str, monkeypatch: pytest.
             if proposal.settled is None:
                 assert proposal.genome is not None
                 trained.add(proposal.genome.key)
-            strategy.tell(proposal, reward(proposal))
+            told.append((proposal, reward(proposal)))
+            strategy.tell(*told[-1])
 
     with pytest.raises(Exhausted, match=r"^[^\n]{20,}$"):
         everything()
     assert len(trained) == 3
+    resumed = whole(name, Problem(TINY))
+    for proposal, row in told:
+        redraw(proposal, resumed.inner.problem)  # type: ignore[attr-defined]
+        resumed.tell(proposal, row)
+    with pytest.raises(Exhausted):  # at once: a finished search is read, not gone on with
+        resumed.ask(len(told))
 
 
 @EVERY

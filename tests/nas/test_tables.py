@@ -140,6 +140,12 @@ def test_a_finished_run_is_a_benchmark(
         assert ranking(whole.rows)[0]["reward"] == max(r["reward"] for r in trained.values()) >= best
 
 
+def test_every_row_of_a_run_is_reached_by_brute_force(small: Path, tmp_path: Path) -> None:
+    """Answers that stand for a row's are not the row's own: they do not end the search."""
+    launch(planned(small, trials=20, run=str(tmp_path / "run")), Reporter(quiet=True))
+    assert in_memory(tmp_path / "run", trials=20, strategy="brute-force").dispatched == 20
+
+
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
     """A table of which nothing but the answers is known; `depth` decides whether `width3` is asked."""
@@ -170,6 +176,22 @@ def test_a_table_needs_no_space(plain: Path, strategy: str) -> None:
         planned(plain, macs=(0.0, 1e6))
 
 
+def test_a_run_of_a_table_without_a_space_is_a_benchmark(plain: Path, tmp_path: Path) -> None:
+    first = launch(planned(plain, trials=8, run=str(tmp_path / "run")), Reporter(quiet=True))
+    again = in_memory(tmp_path / "run", trials=8)
+    scores = [sorted(r["reward"] for r in s.rows if r["status"] == "ok") for s in (first, again)]
+    assert len(scores[0]) == 8
+    assert scores[0] == scores[1]
+
+
+def test_what_is_not_a_number_in_a_table_is_missing(plain: Path) -> None:
+    text = plain.with_suffix(".csv").read_text()
+    plain.with_suffix(".csv").write_text(text.replace("0.645", "nan"))
+    assert text.count("0.645") == 1
+    known = benchmark(plain)
+    assert [known.row(i)["status"] for i in range(len(known))].count("failed") == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -182,6 +204,10 @@ def test_a_table_needs_no_space(plain: Path, strategy: str) -> None:
         (('space = "nasbench201"', 'space = "nasbench202"'), "nasbench201"),
         (("val_accuracy", "val_acuracy"), "a table may give"),
         (("[columns]", "[columns"), "wrong.toml"),
+        (('"cells.parquet"', "5"), "table must be a text, not 5"),
+        (('format = "nasbench201"', "answers = 5"), "answers must be a table, not 5"),
+        (('"val"', '"arch"'), "val_accuracy is a number, which arch has not"),
+        (('"s"', '"arch"'), "train_seconds is a number, which arch has not"),
     ],
 )
 def test_mistakes_in_a_description_are_named(small: Path, change: tuple[str, str], message: str) -> None:
@@ -191,6 +217,32 @@ def test_mistakes_in_a_description_are_named(small: Path, change: tuple[str, str
     wrong.write_text(text.replace(*change, 1))
     with pytest.raises((TableError, LookupError), match=message):
         benchmark(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"reward": "mnasnet", "target_latency": 5.0}, "--reward: cells has no latency_ms"),
+        ({"objective": "accuracy,latency", "strategy": "nsga2"}, "--objective: cells has no latency_ms"),
+        ({"init": "zero-gamma"}, "--init: nothing is trained"),
+        ({"schedule": "cosine"}, "--schedule: nothing is trained"),
+        ({"preset": "laptop"}, "--preset: the table says"),
+        ({"storage": "sqlite:///study.db"}, "--storage: random keeps no study"),
+    ],
+)
+def test_what_a_table_cannot_do_is_refused(small: Path, wish: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        planned(small, **wish)
+    assert planned(small, objective="accuracy,macs,train_seconds").goals  # by the genome, and by the table
+
+
+def test_a_preview_of_a_table_has_its_times(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert search.main(["--executor", f"table:{small}", "--strategy", "random", "--dry-run", "4"]) == 0
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines() if line.endswith(" s")]
+    assert len(lines) == 4
+    assert {int(line[-2]) % 10 for line in lines} == {0}
+    assert "the table's times" in shown
 
 
 def test_the_command_searches_a_table(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

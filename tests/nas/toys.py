@@ -14,6 +14,8 @@ from cells.ops import Conv, Flatten, GlobalPool, Invalid, Linear
 from cells.sketch import Sketch
 from nas.strategies import Constrain, Dedup, Problem, Proposal, Strategy, StrategyError, Wait, Window, make
 from search_spaces import SPACES, Chooser, Replay, Space
+from search_spaces.domain import Pick
+from search_spaces.listed import Listed
 from search_spaces.reduce import increasing
 
 Told = list[tuple[Proposal, dict[str, Any] | None]]
@@ -80,6 +82,16 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "regnet": laptop,
     "anynet_e": lambda: laptop("anynet_e"),
 }
+
+
+def listed() -> Problem:
+    """A table of 60 chains: most answers stand for others."""
+    rng = random.Random(0)
+    records = [dict(zip(QUESTIONS, rng.choices(OPTIONS, k=6), strict=True)) for _ in range(60)]
+    rows = Listed(
+        records, dict.fromkeys(QUESTIONS, Pick(tuple(OPTIONS))), lambda i: chain(Replay(records[i]))
+    )
+    return Problem(Space("listed", rows.draw))
 
 
 def reward(proposal: Proposal) -> dict[str, Any] | None:

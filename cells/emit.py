@@ -248,7 +248,7 @@ def _construct(part: Part, number: Numbers, indent: int) -> list[str]:
     name = "nn.Sequential" if part.sequential else "nn.ModuleList"
     entries: list[list[str]] = []
     index = 0
-    inner = [_construct(p, number, 12) for p in part.parts]
+    inner = [_construct(p, number, 13) for p in part.parts]  # one more for the comma
     while index < len(inner):
         run = index
         while run < len(inner) and inner[run] == inner[index]:

@@ -59,8 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = p.parse_args(argv)
     if not Path(given.to).parent.is_dir():
         p.error(f"argument --to: there is no folder {Path(given.to).parent}")
-    if given.ensemble is not None and given.weights is not None:
-        p.error("argument --weights: an ensemble has those of its members")
+    if given.ensemble is not None:
+        own = next(
+            (name for name in ("weights", "input", "classes") if getattr(given, name) is not None), None
+        )
+        if own is not None:
+            p.error(f"argument --{own}: an ensemble has the {own} of its members")
 
     from nas.exporting import file_names
     from nas.progress import console

@@ -24,7 +24,7 @@ def file_names(to: Path) -> list[str]:
     Raises:
         ValueError: no format has that ending.
     """
-    if to.is_dir() or not to.suffix:
+    if to.is_dir() or not (to.suffix or to.exists()):
         return ["genome.json", *(f"net{suffix}" for suffix in SUFFIXES if suffix != ".json")]
     if to.suffix not in SUFFIXES:
         raise ValueError(f"{to} must end in {', '.join(SUFFIXES)} or, for all of them, be a folder")
@@ -59,7 +59,8 @@ def source_text(target: Target, genome: Genome, name: str | None = None, *, weig
     net = {made}().eval()
     net.load_state_dict(torch.load("{_one_line(weights)}", weights_only=True))
 """
-    if target.row is not None or target.members:
+    results = target.members or (target,)
+    if all(result.weights is not None for result in results):
         fused = " --fuse-bn" if genome != target.genome else ""
         doc += f"""
     python -m nas.export {_one_line(target.name)}{fused} --to {_one_line(weights)}  # writes them
@@ -97,7 +98,7 @@ def _facts(target: Target, genome: Genome) -> Iterator[list[str]]:
     if target.row is not None and target.row["stage"] == "final":
         yield [_normalisation(target)]
     elif target.row is not None or target.members:
-        yield ["Images are normalised as in training: by channel, to mean 0 and deviation 1."]
+        yield ["Images are normalised as in training: by each channel's mean and deviation over all images."]
     else:
         yield [f"From {_one_line(target.origin).rstrip('.')}."]
     if genome != target.genome:
@@ -121,6 +122,7 @@ def _history(row: Mapping[str, Any], confirmed: tuple[float, float, int] | None)
         found += f", confirmed {mean:.2%}" + (
             f" ± {100 * deviation:.2f} ({seeds} seeds)" if seeds > 1 else ""
         )
+        found += "; the weights that the run keeps are those of the search"
     return found + "."
 
 

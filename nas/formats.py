@@ -73,7 +73,8 @@ def export(
         say: is told what is being done.
 
     Raises:
-        ExportError: a package is missing, or the format cannot say what the network does.
+        ExportError: a package or a member's weights are missing, the format cannot say what the network does,
+            or it has no place for the name or the weights.
         VerificationError: a file does not do what the network does; no file is left.
         WeightsError: the weights do not fit; the message names the first mismatch.
         Invalid: the name is no class name, or not free.
@@ -85,6 +86,10 @@ def export(
         names = file_names(to)
     except ValueError as error:
         raise ExportError(str(error)) from error
+    if weights is not None and names == [to.name] and to.suffix == ".json":
+        raise ExportError(f"weights: {to} is a genome, which has none")
+    if name is not None and not any(file.endswith(".py") for file in names):
+        raise ExportError(f"name: {to} holds no class that could be called {name}")
     folder = to.parent if names == [to.name] else to
     if any(file.endswith(".onnx") for file in names):
         _needs_onnx()

@@ -93,7 +93,10 @@ class Plan:
 
     def problem(self) -> Problem:
         """What the strategy is asked to solve."""
-        return Problem(self.space, self.seed, self.window, self.trials, self.goals, self.name, self.storage)
+        measured = None if self.table is None else self.table.costs
+        return Problem(
+            self.space, self.seed, self.window, self.trials, self.goals, self.name, self.storage, measured
+        )
 
     def searcher(self, problem: Problem) -> Dedup:
         """The strategy on that problem, inside the window, without repeats.

@@ -13,7 +13,8 @@ from nas.tables import Benchmark
 
 def preview(plan: Plan, count: int, reporter: Reporter) -> int:
     """Prints the first proposals, none of which is told anything. Returns the exit code."""
-    strategy = plan.searcher(plan.problem())
+    problem = plan.problem()
+    strategy = plan.searcher(problem)
     proposals: list[Proposal] = []
     trial = 0
     try:
@@ -34,7 +35,7 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
     total = 0.0
     for proposal in proposals:
         assert proposal.genome is not None
-        costs = infer(proposal.genome)
+        costs = problem.costs(proposal)
         seconds = _taken(plan.table, proposal) if plan.table is not None else costs.macs / speed
         total += seconds
         who = str(proposal.note.get("seed_point") or proposal.note.get("by"))

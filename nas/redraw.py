@@ -58,7 +58,7 @@ def redrawn(
         run = Run(name)
         row = run.best("" if which == "best" else which)
         space = find_space(row["space"])
-        space = _bound(space, run.config.get("arguments", {}))
+        space = space.bind(**{k: _tuples(v) for k, v in run.config.get("arguments", {}).items()})
     else:
         raise TargetError(f"{text} is no result of a search and no SPACE:POINT: only those are drawn again")
     wanted = dict(_preset(space, preset))
@@ -103,7 +103,8 @@ def _bound(space: Space, given: Mapping[str, Any]) -> Space:
             raise TargetError(f"--set {name}: {space.name} has {', '.join(settings)}")
         fitting[name] = _tuples(value)
         default = settings.get(name)
-        if default is not None and type(default) is not type(fitting[name]):
+        whole = type(default) is float and type(fitting[name]) is int
+        if default is not None and not whole and type(default) is not type(fitting[name]):
             like = json.dumps(default)
             raise TargetError(f"--set {name}={value}: {space.name} takes a value such as {name}={like}")
     return space.bind(**fitting)

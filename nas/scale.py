@@ -23,17 +23,21 @@ EXAMPLES = """\
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
 FACTORS = ("depth", "width", "resolution")
-TRAINING = ("dataset", "data_dir", "epochs", "train_images", "seed")
+SEARCHING = ("step", "tolerance", "dataset", "data_dir", "epochs", "train_images", "seed")
+
+
+MOST = 100.0
+"""Of a factor: what lies beyond takes all memory, and is a slip."""
 
 
 def factor(text: str) -> float:
-    """A number above 0."""
+    """A number above 0, at most `MOST`."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    if not 0 < value <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, at most {MOST:g}")
     return value
 
 
@@ -88,11 +92,10 @@ def arguments() -> argparse.ArgumentParser:
     )
     g = p.add_argument_group("finding alpha, beta and gamma: brief trainings at phi = 1")
     g.add_argument("--grid", action="store_true", help="search those of the three that are not given")
-    g.add_argument("--step", type=factor, default=0.1, metavar="X", help="of the grid (default: 0.1)")
+    g.add_argument("--step", type=factor, metavar="X", help="of the grid (default: 0.1)")
     g.add_argument(
         "--tolerance",
         type=factor,
-        default=0.1,
         metavar="X",
         help="of alpha · beta² · gamma² about 2 (default: 0.1)",
     )
@@ -161,10 +164,10 @@ def _check(p: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         mixed = next((name for name in wrong if getattr(given, name) is not None), None)
         if mixed or given.json:
             p.error(f"argument --{mixed or 'json'}: not with --grid")
-        if given.step < 0.01:
+        if given.step is not None and given.step < 0.01:
             p.error("argument --step: a grid of steps below 0.01 is too large to train")
         return
-    stray = next((name for name in ("run", *TRAINING) if getattr(given, name) is not None), None)
+    stray = next((name for name in ("run", *SEARCHING) if getattr(given, name) is not None), None)
     if stray:
         p.error(f"argument --{stray.replace('_', '-')}: only with --grid")
     lone = next((name for name in COEFFICIENTS if getattr(given, name) is not None), None)
@@ -172,6 +175,8 @@ def _check(p: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         p.error(f"argument --{lone}: only with --phi or --grid")
     if given.phi is not None and single:
         p.error(f"argument --{single[0]}: not with --phi, which sets all three")
+    if given.phi is not None and max(_factors(given).values()) > MOST:
+        p.error(f"argument --phi: {given.phi:g} asks for more than {MOST:g} times of something")
     if given.input is not None and given.resolution is not None:
         p.error("argument --resolution: not with --input, which says the resolution")
     asked = [given.phi, *single, given.input, given.classes, given.preset, given.set]
@@ -204,7 +209,7 @@ def _grid(given: argparse.Namespace, words: list[str]) -> int:
     fixed = {name: getattr(given, name) for name in COEFFICIENTS if getattr(given, name) is not None}
     reporter = Reporter()
     run = Path(given.run) if given.run else fresh(given.target)
-    names = ("target", "step", "tolerance", "divisor", *TRAINING)
+    names = ("target", "divisor", *SEARCHING)
     asked = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     options = Options(fixed=fixed, run=run, **asked)
     try:

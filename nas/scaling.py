@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 from cells.genome import Genome
 from cells.infer import infer
-from cells.ops import Invalid, Shape
+from cells.ops import GlobalPool, Invalid, Shape
 from cells.scale import scaled, taking, telling
+from cells.view import View
 from nas.redraw import is_point, redrawn
 from nas.targets import Target, resolve
 
@@ -53,7 +53,8 @@ def scaled_target(
         raise Invalid(f"{before.name}: {hinted(error) if compound else error}") from error
     changed = [f"{name} {value:.4g}" for name, value in factors.items() if value != 1]
     label = ", ".join([*(["redrawn"] if again else []), *changed]) or "for other images or classes"
-    return before, replace(before, name=f"{before.name}, {label}", genome=genome, row=None)
+    # It is another network, which nobody trained.
+    return before, replace(before, name=f"{before.name}, {label}", genome=genome, row=None, weights=None)
 
 
 def hinted(error: Invalid) -> Invalid:
@@ -67,13 +68,17 @@ def costs(genome: Genome) -> dict[str, Any]:
     """What scaling changes, by the names of `nas.show --json`; filters: those of the last feature map."""
     found = infer(genome)
     names = ("params", "macs", "flops", "activations", "depth", "receptive_field")
-    maps = (fact.shape for fact in reversed(genome.facts) if len(fact.shape) == 3)
+    maps = [fact.shape for fact in genome.facts if len(fact.shape) == 3]
+    # Before the pool over all positions, if there is one: gates, which pool, too, are no cuts.
+    view = View(genome)
+    pools = [i for i in view.cuts if isinstance(genome.nodes[i].op, GlobalPool)]
+    last = genome.facts[genome.nodes[pools[-1]].inputs[0]].shape if pools else maps[-1]
     return {
         "key": genome.key,
         "input": list(genome.input),
         "output": list(found.output),
         **{name: getattr(found, name) for name in names},
-        "filters": next(shape[0] for shape in maps if math.prod(shape[1:]) > 1),
+        "filters": last[0],
     }
 
 
@@ -122,9 +127,12 @@ def show(said: Mapping[str, Any]) -> None:
 def write(target: Target, file: Path, *, quiet: bool = False) -> None:
     """Writes the genome (.json), which `nas.export` takes, or its source (.py)."""
     from nas.exporting import genome_text, source_text
+    from nas.store import write_atomically
 
     genome = target.genome
-    text = source_text(target, genome) if file.suffix == ".py" else genome_text(genome)
-    file.write_text(text)
+    source = file.suffix == ".py"
+    weights = file.with_suffix(".pt").name
+    text = source_text(target, genome, weights=weights) if source else genome_text(genome)
+    write_atomically(file, text.encode())
     if not quiet:
         print(f"wrote {file} (key {target.genome.key}, {len(text.splitlines())} lines)")

@@ -103,6 +103,12 @@ class Benchmark:
             return found | {"status": "failed", "error": f"{self.name} has no accuracy of it"}
         return found | {"status": "ok"}
 
+    def costs(self, choices: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The costs that it gives of the network, which need not be those of the genome that is drawn."""
+        number = self.find(choices)
+        given = {} if number is None else {n: self.columns[n][number] for n in COSTS if n in self.columns}
+        return {name: value for name, value in given.items() if value is not None}
+
     def seconds(self, number: int) -> float:
         """How long the training took; one second where the table does not say."""
         taken = self.columns["train_seconds"][number] if "train_seconds" in self.columns else None

@@ -102,7 +102,7 @@ def best_together(text: str, count: int) -> Target:
         Invalid: the networks cannot vote together.
     """
     from cells.ensemble import ensemble
-    from nas.results import ranking
+    from nas.results import WINNERS, ranking
     from nas.store import Run
 
     if count < 2:
@@ -111,7 +111,7 @@ def best_together(text: str, count: int) -> Target:
         raise TargetError(f"--ensemble {count}: {text} is no run directory")
     run = Run(text)
     first: dict[str, Mapping[str, Any]] = {}
-    for row in ranking(run.rows()):
+    for row in ranking(run.rows(), run.config.get("winner", WINNERS[0])):
         first.setdefault(row["key"], row)
     if len(first) < count:
         raise TargetError(f"--ensemble {count}: {text} has {len(first)} trained networks")

@@ -39,7 +39,7 @@ SKIPS: dict[str, Skip] = {"pool": "pool", "identity": "identity", "none": "none"
     },
 )
 def mnasnet(
-    choose: Chooser, *, input: Shape = (3, 32, 32), classes: int = 10, alpha: float = 1, blocks: int = 7
+    choose: Chooser, *, input: Shape = (3, 32, 32), classes: int = 10, alpha: float = 1.0, blocks: int = 7
 ) -> Genome:
     """MnasNet's space: layer kind, kernel, SE, skip, filters and number of layers of each of seven blocks.
 

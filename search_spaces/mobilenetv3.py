@@ -44,7 +44,7 @@ def mobilenetv3(
     t: tuple[int, ...] = (3, 4, 6),
     resolution: tuple[int, ...] = (24, 28, 32),
     units: int = 5,
-    alpha: float = 1,
+    alpha: float = 1.0,
 ) -> Genome:
     """OFA's space: depth of each unit, kernel and expansion of each layer, and the side of the image.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cells.ops.base import Arg, Call, Channels, Invalid, Op, Shape, Window, feature_map, op, slide
+from cells.ops.base import Arg, Call, Channels, Invalid, Op, Shape, Window, feature_map, op, operand, slide
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Zero(_Pointwise):
 
     def expression(self, *args: str) -> str:
         step = f"[..., ::{self.stride}, ::{self.stride}]" if self.stride > 1 else ""
-        return f"torch.zeros_like({args[0]}{step})"
+        return f"torch.zeros_like({operand(args[0]) if step else args[0]}{step})"
 
 
 @op("scale")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from typing import Any
@@ -25,11 +26,9 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     table: list[dict[str, Any]] = []
     names = given.only.split(",") if given.only else sorted(STRATEGIES, key=lambda n: (n != "random", n))
     for space in given.spaces.split(","):
-        base = None
-        for name in names:
-            row = _one(name, space, given.trials, given.seconds)
-            base = base or row["ms"]
-            table.append(row | {"ratio to the first": row["ms"] / base})
+        rows = [_one(name, space, given.trials, given.seconds) for name in names]
+        base = next((row["ms"] for row in rows if row["asks"]), math.nan)  # some do not take every space
+        table += [row | {"ratio to the first": row["ms"] / base} for row in rows]
     return table
 
 
@@ -75,6 +74,8 @@ def _one(name: str, space: str, trials: int, seconds: float) -> dict[str, Any]:
         strategy.tell(proposal, told)
         spans.append(1000 * (time.perf_counter() - begin))
     spans = spans[1:]
+    if not spans:
+        return row
     last = spans[-max(1, len(spans) // 5) :]
     return row | {
         "asks": len(spans),

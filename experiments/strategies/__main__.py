@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +62,7 @@ def _entrants(names: str | None) -> list[Entrant]:
     if names is None:
         return list(ENTRANTS)
     known = {entrant.name: entrant for entrant in ENTRANTS}
-    return [known.get(name, Entrant(name, name)) for name in names.split(",")]
+    return [known.get(name, Entrant(name, name)) for name in re.split(r",(?![a-z_]+=)", names)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,13 +74,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     contests: list[Contest] = list(CONTESTS)
     if given.benchmark:
-        files = [Path(name) for name in given.benchmark]
-        contests = [Contest(f.stem, "table", f.resolve(), given.budget) for f in files]
+        contests = [Contest(name, "table", Path(name).resolve(), given.budget) for name in given.benchmark]
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from experiments.strategies.run import SCHEMA, run_all
+    from nas.options import UsageError
     from nas.store import read
 
     stream, parquet = out / "searches.arrows", out / "strategies.parquet"
@@ -94,17 +96,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         keys = [(n, "ascending") for n in ("benchmark", "dataset", "strategy", "winner", "seed", "budget")]
         table: pa.Table = read(stream, SCHEMA).sort_by(keys)
         pq.write_table(table, parquet, compression="zstd")
+    if not parquet.is_file():
+        raise UsageError(f"--report: there is no {parquet}: run the searches first")
     rows = pq.read_table(parquet).to_pylist()
     tables = Path(os.environ.get("NAS_TABLES", "."))
+    words = [word for word in (sys.argv[1:] if argv is None else argv) if word != "--report"]
     lines = [
         "# Strategies on tabular benchmarks",
         "",
-        "`python -m experiments.strategies --tables DIR` made these tables and `regret.svg`; the rows are in",
-        "`strategies.parquet`. Seeds 0-99 settle hyper-parameters on CIFAR-10; our own settings are reported",
-        "on seeds from 100 on, published settings on seeds from 0 on. Two design decisions were made with an",
-        "eye on the other sets as well: that `local-search` begins anew at a local optimum (ImageNet16-120,",
-        "seeds 0-149) and that the kernel of `bayes` counts equal answers (all three sets, seeds 0-39).",
+        f"`python -m experiments.strategies {shlex.join(words)}` made these tables and `regret.svg`;",
+        "the rows are in `strategies.parquet`.",
         "",
+        *([] if given.benchmark else report.HOW),
         *report.reproduction(rows, tables),
         *report.standings(rows, tables),
         *report.to_target(rows),

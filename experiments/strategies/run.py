@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow as pa
 from experiments.strategies.entrants import Contest, Entrant
 from nas.driver import Search
 from nas.launch import simulate
-from nas.options import Options
+from nas.options import Options, UsageError
 from nas.planning import Plan, plan
 from nas.results import WINNERS, ranking
 from nas.store import Stream
@@ -114,6 +114,28 @@ def _batch(contest: Contest, entrant: Entrant, seeds: Sequence[int]) -> list[dic
     return [row for seed in seeds for row in search(contest, entrant, seed)]
 
 
+def same_contests(
+    contests: Sequence[Contest], entrants: Sequence[Entrant], rows: Sequence[Mapping[str, Any]], out: Path
+) -> None:
+    """Raises `UsageError` where earlier searches had another budget or other options."""
+    budgets = {(r["benchmark"], r["dataset"]): r["budget"] for r in sorted(rows, key=lambda r: r["budget"])}
+    for contest in contests:
+        before = budgets.get((contest.benchmark, contest.dataset), contest.budget)
+        if abs(before - contest.budget) > 1e-6 * contest.budget:
+            raise UsageError(
+                f"--budget {contest.budget:g}: {out} has searches of {contest.dataset} with {before:g}: "
+                "repeat it, or name another --out"
+            )
+    options = {r["strategy"]: r["options"] for r in rows}
+    for entrant in entrants:
+        before = options.get(entrant.name, entrant.strategy)
+        if before != entrant.strategy:
+            raise UsageError(
+                f"{out} has searches by {entrant.name} as {before}, now it is {entrant.strategy}: "
+                "name another --out"
+            )
+
+
 def run_all(
     contests: Sequence[Contest], entrants: Sequence[Entrant], out: Path, jobs: int, seeds: int | None
 ) -> Iterator[tuple[str, int, int]]:
@@ -123,6 +145,7 @@ def run_all(
         seeds: at most so many of each entrant.
     """
     stream = Stream(out, SCHEMA)
+    same_contests(contests, entrants, stream.rows, out)
     known = {(r["strategy"], r["benchmark"], r["dataset"], r["seed"]) for r in stream.rows}
     work = []
     for contest in contests:
@@ -140,10 +163,14 @@ def run_all(
     try:
         with ProcessPoolExecutor(jobs) as pool:
             running = {pool.submit(_batch, *job): job for job in work}
-            for future in as_completed(running):
-                contest, entrant, part = running[future]
-                stream.extend(future.result())
-                done += len(part)
-                yield f"{contest.benchmark} {contest.dataset}: {entrant.name}", done, total
+            try:
+                for future in as_completed(running):
+                    contest, entrant, part = running[future]
+                    stream.extend(future.result())
+                    done += len(part)
+                    yield f"{contest.benchmark} {contest.dataset}: {entrant.name}", done, total
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # or the first error would be told after the last search
+                raise
     finally:
         stream.close()

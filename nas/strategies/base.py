@@ -106,6 +106,7 @@ class Problem:
         goals: what is to be maximised. The first one's value is the row's reward.
         name: of the run.
         storage: where a strategy that keeps a study of its own may put it for others to look at (a URL).
+        measured: the costs that a table has of a network, by its answers; they outrank those of its genome.
         domains: domains of the questions met so far; shared by all choosers of the run.
     """
 
@@ -116,6 +117,7 @@ class Problem:
     goals: tuple[Goal, ...] = (ACCURACY,)
     name: str = "search"
     storage: str | None = None
+    measured: Callable[[Mapping[str, Scalar]], Mapping[str, Any]] | None = None
     domains: dict[str, Domain] = field(default_factory=dict)
 
     def generator(self, trial: int, purpose: str = "") -> random.Random:
@@ -126,9 +128,15 @@ class Problem:
         """What a trial gave for each goal, the more the better; None when it did not train to its end."""
         return values(self.goals, row)
 
+    def costs(self, proposal: Proposal) -> Costs:
+        """Costs of a proposal that has a genome."""
+        assert proposal.genome is not None
+        found = infer(proposal.genome)
+        return found if self.measured is None else replace(found, **self.measured(proposal.choices))
+
     def violation(self, proposal: Proposal) -> tuple[str, float] | None:
         """Why and how far a proposal with a genome is outside the window; None when it is inside."""
-        return self.window.violation(costs_of(proposal)) if self.window.limits else None
+        return self.window.violation(self.costs(proposal)) if self.window.limits else None
 
     def draw(
         self, trial: int, chooser: Recorder, limits: Mapping[str, float] | None = None, **fields: Any
@@ -263,9 +271,3 @@ def settle(proposal: Proposal, settled: Settled) -> Proposal:
 def given(proposal: Proposal) -> dict[str, Scalar]:
     """A proposal's answers before the space took some for others, which its note tells as `amended`."""
     return {**proposal.choices, **proposal.note.get("amended", {})}
-
-
-def costs_of(proposal: Proposal) -> Costs:
-    """Costs of a proposal that has a genome."""
-    assert proposal.genome is not None
-    return infer(proposal.genome)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nas.objectives import Row
-from nas.strategies.base import Problem, Proposal, Strategy, costs_of
+from nas.strategies.base import Problem, Proposal, Strategy
 from nas.strategies.policy import Policy, Sampler, one_thread
 from search_spaces.choose import Scalar
 
@@ -116,7 +116,7 @@ class Controller(Strategy):
             chooser = Sampler(self.policy, generator, self.problem.domains, temperature)
             limits = None if last else window.highest  # what may be returned is drawn to its end
             proposal = self.problem.draw(trial, chooser, limits)
-            inside = proposal.genome is not None and window.violation(costs_of(proposal)) is None
+            inside = proposal.genome is not None and self.problem.violation(proposal) is None
             repeat = proposal.genome is not None and proposal.genome.key in self.seen
             if last or (inside and not (self.settings.novel and repeat)):
                 break

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from bisect import insort
 from collections.abc import Iterator
 from itertools import count
 
-from cells.infer import infer
-from cells.ops import Invalid
 from nas.objectives import Row
-from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, costs_of, strategy
+from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, strategy
 from nas.strategies.mutation import Answers, Moves
 from nas.strategies.random import RandomSearch
 from search_spaces.census import sample, size
@@ -70,9 +67,9 @@ class Largest(Strategy):
         """All answer vectors."""
         found: list[Sized] = []
         for chooser in Enumerate(self.problem.domains):
-            with contextlib.suppress(Invalid):
-                genome = self.problem.space.draw(chooser)
-                found.append((-infer(genome).params, chooser.record))
+            drawn = self.problem.draw(0, chooser)
+            if drawn.genome is not None:
+                found.append((-self.problem.costs(drawn).params, drawn.choices))
         return sorted(found, key=_params)
 
     def _climbs(self) -> Iterator[Sized]:
@@ -90,7 +87,7 @@ class Largest(Strategy):
                     drawn = moves.mutate(climb, answers, rng, note={})
                 if drawn is not None and moves.open(drawn):
                     moves.meet(drawn)
-                    found.append((-costs_of(drawn).params, drawn.choices))
+                    found.append((-self.problem.costs(drawn).params, drawn.choices))
                     insort(known, found[-1], key=_params)
             if not found:
                 return

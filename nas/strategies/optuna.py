@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nas.strategies.base import Exhausted, Problem, Proposal, costs_of, given, strategy
+from nas.strategies.base import Exhausted, Problem, Proposal, given, strategy
 from nas.strategies.optuna_study import Asked, Question, Study, probe
 from search_spaces.choose import Domain, Group, Pick, Real, Recorder, Scalar
 
@@ -158,7 +158,7 @@ class Sobol(Study):
         for _ in range(self.tries):
             note = {"by": self.name}
             proposal = self.problem.draw(trial, Asked(self, asked), window.highest, note=note)
-            if proposal.settled is None and window.violation(costs_of(proposal)) is None:
+            if proposal.settled is None and self.problem.violation(proposal) is None:
                 return proposal
             asked = self.start(trial)
         proposal = self.random.ask(trial)

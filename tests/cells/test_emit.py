@@ -24,6 +24,7 @@ from cells.ops import (
     GlobalPool,
     Invalid,
     Linear,
+    Zero,
 )
 from cells.residual import bottleneck
 from cells.sketch import Sketch, Value
@@ -129,6 +130,23 @@ def test_source_computes_the_graph_under_its_paths(draw: Callable[[], Genome]) -
     other = module_from_source(source, "again").eval()
     other.load_state_dict(module.state_dict())
     assert torch.equal(other(x), module(x))
+
+
+def test_zeroes_of_a_sum_have_its_subsampled_shape() -> None:
+    s = Sketch((3, 8, 8), "Zeroed")
+    both = s.add("add", Add(), s.add("a", Conv(4, 3), s.input), s.add("b", Conv(4, 3), s.input))
+    x = s.add("sum", Add(), s.add("zero", Zero(2), both), s.add("c", Conv(4, 3, stride=2), s.input))
+    assert build(s.genome(tail(s, x)))(torch.randn(2, 3, 8, 8)).shape == (2, 10)
+
+
+def test_lists_in_lists_have_room_for_their_commas() -> None:
+    for kind in ("Block" + "s" * more for more in range(30)):
+        s = Sketch((3, 8, 8), "Nested")
+        x = s.input
+        for path, w in [("0.0", 8), ("0.1", 16), ("0.2", 16), ("1.0", 24), ("1.1", 32), ("1.2", 32)]:
+            with s.block(f"stages.{path}", kind):
+                x = s.chain(x, conv=Conv(w, 3), bn=BatchNorm(), relu=RELU)
+        assert max(map(len, emit(s.genome(tail(s, x))).splitlines())) <= 100
 
 
 def test_one_class_for_each_kind_and_loops_for_repeats() -> None:

@@ -1,6 +1,7 @@
 """Exported files do what the network does, where nothing but what they need can be imported."""
 
 import contextlib
+import json
 import math
 import os
 import re
@@ -40,9 +41,12 @@ from cells.ops import (
 from cells.sketch import Sketch
 from nas.alone import Batch, Job
 from nas.build import build, module_from_source
+from nas.export import main
 from nas.exporting import class_name, genome_text, source_text
 from nas.formats import TOLERANCE, ExportError, export, folded, random_weights
-from nas.targets import Target
+from nas.results import describe
+from nas.store import TRIALS, Stream
+from nas.targets import Target, best_together
 from nas.verify import VerificationError, require, run_alone
 from search_spaces import SPACES, Fixed, Random, names
 
@@ -341,6 +345,10 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, monkeypatch: pytest.Mon
         export(target(small()), tmp_path / "net.txt")
     with pytest.raises(Invalid, match="class name"):
         export(target(small()), tmp_path / "net.py", name="my net")
+    with pytest.raises(ExportError, match="genome, which has none"):
+        export(target(small()), tmp_path / "net.json", weights=tmp_path / "none.pt")
+    with pytest.raises(ExportError, match="no class that could be called MyNet"):
+        export(target(small()), tmp_path / "net.pt2", name="MyNet")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ExportError, match=r"pip install 'nas-engine\[onnx\]' \(no onnx\)"):
         export(target(small()), tmp_path / "net.onnx")
@@ -354,6 +362,14 @@ def test_the_networks_class_has_the_name_it_is_given() -> None:
     vit = SPACES["vit_tiny_patch16_224"].draw(Fixed())
     with pytest.raises(Invalid, match="Attention cannot be the network's class"):
         emit(vit, name="Attention")
+
+
+def test_a_source_names_the_command_that_writes_kept_weights(tmp_path: Path) -> None:
+    weights = tmp_path / "w.pt"
+    torch.save(build(small()).state_dict(), weights)
+    kept = Target("small", small(), "a test", weights=weights)
+    assert "python -m nas.export small --to net.pt  # writes them" in source_text(kept, small())
+    assert "writes them" not in source_text(target(small()), small())
 
 
 # -- ensembles -------------------------------------------------------------------------------------
@@ -376,3 +392,27 @@ def test_an_ensemble_votes_softly_and_its_costs_add_up() -> None:
         ensemble([small(5), small(6)])
     with pytest.raises(Invalid, match="has no vote"):
         ensemble([small()])
+
+
+def test_those_vote_whom_the_run_ranks_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(tmp_path / "trials.arrows", TRIALS)
+    row = {"status": "ok", "stage": "search", "choices": "{}"}
+    for trial, width in enumerate((4, 8, 12)):
+        reached = {"trial": trial, "val_accuracy": width / 20, "reward": width / 20}
+        stream.append(row | reached | describe(small(width=width)))
+    stream.close()
+    monkeypatch.setattr("nas.gp.estimates", lambda choices, rewards: [-reward for reward in rewards])
+    for winner, trials in (("reward", [2, 1]), ("estimate", [0, 1])):
+        (tmp_path / "run.json").write_text(json.dumps({"winner": winner}))
+        members = best_together(str(tmp_path), 2).members
+        assert [member.row["trial"] for member in members if member.row] == trials
+
+
+@pytest.mark.parametrize("flag", ["--weights", "--classes", "--input"])
+def test_what_an_ensemble_has_of_its_members_cannot_be_given(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = "3x8x8" if flag == "--input" else "3"
+    with pytest.raises(SystemExit):
+        main(["run", "--ensemble", "2", "--to", "net.py", flag, value])
+    assert f"{flag}: an ensemble has the" in capsys.readouterr().err

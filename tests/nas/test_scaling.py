@@ -3,7 +3,8 @@
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,17 @@ import pytest
 from cells.genome import Genome, live
 from cells.infer import infer
 from cells.ops import RELU, BatchNorm, Conv, Dropout, Flatten, GlobalPool, Invalid, Linear
+from cells.scale import taking
 from cells.sketch import Sketch
 from nas import grid, scale
 from nas.cli import guard
 from nas.redraw import redrawn
 from nas.results import describe
+from nas.scaling import costs
 from nas.store import TRIALS, Run, Stream
 from nas.targets import TargetError, resolve
-from search_spaces import Fixed, find
+from search_spaces import Fixed, Random, Space, find, names
+from search_spaces.choose import Scalar
 
 
 @pytest.mark.parametrize(
@@ -55,22 +59,26 @@ def test_nasnet_a_of_the_space_has_fewer_outputs_than_slims() -> None:
     assert infer(made).params < infer(published).params
 
 
+def trained(
+    folder: Path, space: Space, arguments: Mapping[str, object], choices: Mapping[str, Scalar]
+) -> Path:
+    """A run with one trained network of a space."""
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"space": space.name, "arguments": arguments}))
+    stream = Stream(folder / "trials.arrows", TRIALS)
+    row = {"run": "run", "trial": 0, "space": space.name, "choices": json.dumps(choices), "note": "{}"}
+    row |= {"strategy": "random", "status": "ok", "stage": "search", "val_accuracy": 0.5, "reward": 0.5}
+    stream.append(row | describe(space.bind(**arguments).draw(Fixed(**choices))))
+    stream.close()
+    return folder
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run with one trained network of a cell space."""
-    space = find("darts").bind(n=1, f=8)
-    choices = space.points["DARTS_V2"]
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "run.json").write_text(
-        json.dumps({"space": "darts", "arguments": {"n": 1, "f": 8, "input": [3, 32, 32]}})
-    )
-    stream = Stream(folder / "trials.arrows", TRIALS)
-    row = {"run": "run", "trial": 0, "space": "darts", "choices": json.dumps(choices), "note": "{}"}
-    row |= {"strategy": "random", "status": "ok", "stage": "search", "val_accuracy": 0.5, "reward": 0.5}
-    stream.append(row | describe(space.draw(Fixed(**choices))))
-    stream.close()
-    return folder
+    space = find("darts")
+    arguments = {"n": 1, "f": 8, "input": (3, 32, 32)}
+    return trained(tmp_path / "run", space, arguments, space.points["DARTS_V2"])
 
 
 def test_a_result_of_a_search_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,6 +89,33 @@ def test_a_result_of_a_search_is_drawn_again(run: Path, capsys: pytest.CaptureFi
     assert guard(scale.main, [*words, "--input", "3x224x224", "--classes", "1000", "--to", str(file)]) == 0
     assert Genome.loads(file.read_text()).key == find("darts_v2_imagenet").draw(Fixed()).key
     assert "3x32x32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", names(classic=False))
+def test_a_result_under_every_preset_is_drawn_again(name: str, tmp_path: Path) -> None:
+    for number, preset in enumerate(find(name).presets.values()):
+        chooser = Random(0)
+        for seed in range(50):
+            with suppress(Invalid):
+                find(name).bind(**preset.arguments).draw(chooser := Random(seed))
+                break
+        folder = trained(tmp_path / str(number), find(name), preset.arguments, chooser.record)
+        assert redrawn(str(folder)).genome.key == Run(folder).best()["key"]
+
+
+def test_whole_numbers_are_numbers() -> None:
+    """Where a space has 1.0, 1 is meant; where it has 1, 1.5 is not."""
+    base = redrawn("mnasnet:MobileNetV2").genome.key
+    assert redrawn("mnasnet:MobileNetV2", {"alpha": 1}).genome.key == base
+    assert redrawn("mnasnet:MobileNetV2", {"alpha": 0.5}).genome.key != base
+    with pytest.raises(TargetError, match="takes a value such as blocks=7"):
+        redrawn("mnasnet:MobileNetV2", {"blocks": 7.5})
+
+
+def test_filters_are_those_before_the_pool() -> None:
+    genome = resolve("seresnet20").genome
+    assert [costs(taking(genome, (3, side, side)))["filters"] for side in (32, 4, 1)] == [64] * 3
+    assert costs(resolve("vgg11").genome)["filters"] == 512
 
 
 def test_phi_and_single_factors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,6 +145,9 @@ def test_phi_and_single_factors(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["resnet18", "--width", "-1"], "--width: '-1' is not a number above 0"),
         (["resnet18", "--width", "2", "--to", "net.txt"], "--to: net.txt must end in"),
         (["resnet18", "--resolution", "2", "--input", "3x64x64"], "--resolution: not with --input"),
+        (["resnet18", "--width", "1e9"], "--width: '1e9' is not a number above 0, at most 100"),
+        (["resnet18", "--phi", "60"], "--phi: 60 asks for more than 100 times"),
+        (["resnet18", "--width", "2", "--step", "0.05"], "--step: only with --grid"),
         (["resnet18", "--width", "2", "--epochs", "3"], "--epochs: only with --grid"),
         (["resnet18", "--grid", "--phi", "2"], "--phi: not with --grid"),
         (

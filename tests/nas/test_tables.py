@@ -89,6 +89,17 @@ def test_a_table_gives_accuracies_and_times_and_hides_the_test_set(small: Path) 
         assert (row["finished"] - row["started"]).total_seconds() == pytest.approx(row["train_seconds"])
 
 
+def test_windows_and_sizes_are_the_tables(small: Path) -> None:
+    """Here the table counts as parameters what has nothing to do with the cells that are drawn."""
+    described = small.with_name("sized.toml")
+    described.write_text(small.read_text() + 'params = "s"\n')
+    done = in_memory(described, trials=30, params=(0.0, 30.0))
+    assert {r["params"] for r in done.rows if r["status"] == "ok"} == {10, 20, 30}
+    sizes = [r["params"] for r in in_memory(described, trials=30, strategy="largest").rows]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == 70
+
+
 def test_time_is_the_tables(small: Path) -> None:
     """One worker: times add up; two: as long as the busier one; the trial that crosses the budget counts."""
     one = in_memory(small, timeout=500.0)

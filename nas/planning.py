@@ -245,8 +245,8 @@ def _table_plan(options: Options) -> Plan:
             raise UsageError(f"--{'reward' if options.reward else 'objective'}: {table.name} has no {name}")
     _check_strategy(options, Problem(table.space, goals=goals))
     pool = wished(options)
-    if pool is not None and not table.known:
-        raise UsageError(f"--proxy: {table.name} does not say what networks its rows are")
+    if pool is not None and pool.proxy not in table.gives:
+        raise UsageError(f"--proxy: {table.name} has no {pool.proxy}")
     limits = {name: getattr(options, name) for name in LIMITED if getattr(options, name)}
     if limits and not table.known:
         raise UsageError(f"--{next(iter(limits))}: {table.name} does not say what networks its rows are")

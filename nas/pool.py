@@ -58,8 +58,8 @@ def wished(options: Options) -> Wish | None:
         close = difflib.get_close_matches(name, PROXIES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PROXIES)}"
         raise UsageError(f"--proxy: no proxy is called {name!r}: {hint}")
-    if options.table and not PROXIES[name].of_genome:
-        able = ", ".join(n for n, p in PROXIES.items() if p.of_genome)
+    if options.table and not PROXIES[name].of_costs:
+        able = ", ".join(n for n, p in PROXIES.items() if p.of_costs)
         raise UsageError(f"--proxy {name}: no network is built when a table answers: take one of {able}")
     return Wish(name, options.pool or POOL)
 
@@ -117,12 +117,13 @@ def rank(plan: Plan, wish: Wish, progress: Progress = silent) -> Ranking:
     from nas.proxies import PROXIES, ProxyError, score, training_batch
 
     begin = time.monotonic()
+    proxy, problem = PROXIES[wish.proxy], plan.problem()
     batch = None
-    if not PROXIES[wish.proxy].of_genome:
+    if not proxy.of_costs:
         images = plan.images or sources.load(plan.place, "train", progress)
         batch = training_batch(images, plan.recipe, plan.workers.device())
     try:
-        pool = draw(plan.problem(), wish.size)
+        pool = draw(problem, wish.size)
     except Exhausted as end:
         raise UsageError(f"--proxy {wish.proxy}: {end}") from end
     networks: list[dict[str, Any]] = []
@@ -131,7 +132,10 @@ def rank(plan: Plan, wish: Wish, progress: Progress = silent) -> Ranking:
         progress(f"ranking a pool by {wish.proxy}", i, len(pool))
         assert proposal.genome is not None
         try:
-            value = score(wish.proxy, proposal.genome, batch, plan.seed)
+            if batch is None:
+                value = proxy.function(problem.costs(proposal))  # a table may know them better
+            else:
+                value = score(wish.proxy, proposal.genome, batch, plan.seed)
         except ProxyError as error:
             left_out[str(error)] = left_out.get(str(error), 0) + 1
             continue

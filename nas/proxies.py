@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cells.genome import Genome
-from cells.infer import infer
+from cells.infer import Costs, infer
 from nas.build import build
 from nas.data import split
 from nas.fit import prepare
@@ -54,13 +54,13 @@ class Proxy:
     """A registered proxy.
 
     Attributes:
-        function: (genome) -> score where it is `of_genome`, else (module, images, labels) -> score.
-        of_genome: nothing needs to be built.
+        function: (costs) -> score where it is `of_costs`, else (module, images, labels) -> score.
+        of_costs: nothing needs to be built.
         summary: one line.
     """
 
     function: Callable[..., float]
-    of_genome: bool
+    of_costs: bool
     summary: str
 
 
@@ -70,7 +70,7 @@ PROXIES: dict[str, Proxy] = {}
 F = TypeVar("F", bound=Callable[..., float])
 
 
-def proxy(name: str, *, of_genome: bool = False) -> Callable[[F], F]:
+def proxy(name: str, *, of_costs: bool = False) -> Callable[[F], F]:
     """Decorator: registers a proxy (see `Proxy`), which must leave the module as it is.
 
     Raises ValueError for a name used twice.
@@ -79,34 +79,31 @@ def proxy(name: str, *, of_genome: bool = False) -> Callable[[F], F]:
     def enter(function: F) -> F:
         if name in PROXIES:
             raise ValueError(f"proxy {name!r} is registered twice")
-        PROXIES[name] = Proxy(function, of_genome, (inspect.getdoc(function) or "").partition("\n")[0])
+        PROXIES[name] = Proxy(function, of_costs, (inspect.getdoc(function) or "").partition("\n")[0])
         return function
 
     return enter
 
 
-def score(name: str, genome: Genome, batch: Batch | None = None, seed: int = 0) -> float:
+def score(name: str, genome: Genome, batch: Batch, seed: int = 0) -> float:
     """A network's score; finite.
 
     Args:
-        batch: may be left out where the proxy is one of the genome.
         seed: of the weights.
 
     Raises:
         ProxyError: the proxy says nothing of this network.
     """
     found = PROXIES[name]
-    if found.of_genome:
-        value = found.function(genome)
-    else:
-        assert batch is not None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            module = build(genome)
-        value = found.function(module.to(batch.images.device), *batch)
+    if found.of_costs:
+        return found.function(infer(genome))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = build(genome)
+    value = found.function(module.to(batch.images.device), *batch)
     if not math.isfinite(value):
         raise ProxyError(f"its {name} is {value}")
-    return float(value)
+    return value
 
 
 def training_batch(images: Images, recipe: Recipe, device: torch.device, size: int = BATCH) -> Batch:
@@ -116,16 +113,16 @@ def training_batch(images: Images, recipe: Recipe, device: torch.device, size: i
     return Batch(prepare(data.x, data, recipe), data.y)
 
 
-@proxy("params", of_genome=True)
-def params(genome: Genome) -> float:
+@proxy("params", of_costs=True)
+def params(costs: Costs) -> float:
     """Trainable parameters: a baseline."""
-    return infer(genome).params
+    return costs.params
 
 
-@proxy("macs", of_genome=True)
-def macs(genome: Genome) -> float:
+@proxy("macs", of_costs=True)
+def macs(costs: Costs) -> float:
     """Multiply-adds: a baseline."""
-    return infer(genome).macs
+    return costs.macs
 
 
 @proxy("synflow")

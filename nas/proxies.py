@@ -1,9 +1,9 @@
 """Zero-cost proxies: scores of networks that nobody has trained, from one batch of images or from none.
 
 Each is registered by `@proxy(name)`; the higher its score, the better it thinks of the network. All but
-`jacob_cov` and `naswot` were made to prune weights, and are summed here over a network's weights as by
-Abdelfattah et al. 2021 (arXiv:2101.08134, section 3). The numbers of parameters and of multiply-adds are the
-baselines, which most proxies do not beat.
+`jacob_cov` and `naswot` are summed over a network's weights, as by Abdelfattah et al. 2021 (arXiv:2101.08134,
+section 3.2). The numbers of parameters and of multiply-adds are the baselines that the others have to beat;
+`python -m experiments.proxies` says which do.
 
 Weights are torch's default initialisation, as in the papers: a recipe's `zero-gamma` would switch off what is
 to be scored. Dropout is off, and batch norms go by the statistics of the batch.
@@ -129,7 +129,7 @@ def macs(costs: Costs) -> float:
 def synflow(module: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Synaptic flow: what flows through a network of absolute weights, without data; its logarithm.
 
-    Tanaka et al. 2020 (arXiv:2006.05467), section 4: the sum of theta * dR/dtheta, where R is the sum of
+    Tanaka et al. 2020 (arXiv:2006.05467), section 6: the sum of theta * dR/dtheta, where R is the sum of
     the outputs for an image of ones. Norms are bypassed. Of the images only the shape is used. In float64,
     which very deep and wide networks still exceed.
     """
@@ -196,7 +196,7 @@ def jacob_cov(module: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 @proxy("grad_norm")
 def grad_norm(module: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The sum of the Euclidean norms of all weights' gradients (Abdelfattah et al. 2021, section 3.1)."""
+    """The sum of the Euclidean norms of all weights' gradients (Abdelfattah et al. 2021, section 3.2)."""
     return sum(float(gradient.norm()) for _, gradient in _loss_gradients(module, images, labels))
 
 

@@ -217,12 +217,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     fields = {f.name for f in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(given).items() if k in fields})
     reporter = Reporter(as_json=out, quiet=given.quiet)
-    settled = plan(options, reporter.loading)
-    for line in header(settled):
-        reporter.line(line)
-    if given.dry_run:
-        return _dry_run(settled, given.dry_run, reporter)
-    return _search(settled, reporter, argv)
+    try:
+        settled = plan(options, reporter.loading)
+        for line in header(settled):
+            reporter.line(line)
+        if given.dry_run:
+            return _dry_run(settled, given.dry_run, reporter)
+        return _search(settled, reporter, argv)
+    finally:
+        reporter.stop()
 
 
 def _list_strategies() -> int:

@@ -108,7 +108,7 @@ def test_synflow_is_the_product_of_absolute_matrices_once_for_each(chain: tuple[
     flow = torch.ones(12, dtype=torch.float64)
     for weight in (p for p in module.parameters() if p.ndim > 1):
         flow = weight.detach().double().abs() @ flow
-    # What flows through is the same in each of the three layers (Tanaka et al., theorem 1).
+    # What flows through is the same in each of the three layers (Tanaka et al., section 4).
     expected = math.log(3 * float(flow.sum()))
     assert PROXIES["synflow"].function(module, *batch) == pytest.approx(expected, rel=1e-12)
 

@@ -1,7 +1,7 @@
 """Zero-cost proxies: scores of networks that nobody has trained, from one batch of images or from none.
 
-Each is registered by `@proxy(name)`; the higher its score, the better it thinks of the network. All but
-`jacob_cov` and `naswot` are summed over a network's weights, as by Abdelfattah et al. 2021 (arXiv:2101.08134,
+Each is registered by `@proxy(name)`; the higher its score, the better it thinks of the network. `synflow`,
+`grad_norm` and `snip` are sums over a network's weights, as by Abdelfattah et al. 2021 (arXiv:2101.08134,
 section 3.2). The numbers of parameters and of multiply-adds are the baselines that the others have to beat;
 `python -m experiments.proxies` says which do.
 

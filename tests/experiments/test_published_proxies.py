@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from scipy.stats import spearmanr
 
-from experiments.proxies import arch_str
-from nas.proxies import Batch, score
+from experiments.proxies import arch_str, bootstrap, report
+from nas.proxies import PROXIES, Batch, score
 from search_spaces import SPACES, Fixed
 from search_spaces.formats import read_nasbench201
 
@@ -68,3 +68,32 @@ def test_our_scores_rank_cells_as_published_ones(shared: Path, suite: dict[str, 
     for name in ("naswot", "synflow"):
         ours = [score(name, genome, batch) for genome in genomes]
         assert spearmanr(ours, [rows[cell][f"cifar10_{name}"] for cell in cells]).statistic > 0.9
+
+
+def test_a_report_says_what_is_above_the_parameters() -> None:
+    rng = np.random.default_rng(0)
+    cells = [
+        {"arch_str": str(i), "accuracy": float(i), "table_synflow": i, "table_naswot": -i}
+        | {f"suite_{name}": -i for name in PROXIES}
+        for i in range(40)
+    ]
+    scores = [
+        {"arch_str": str(i), "images": 8.0, "params": i + 20 * rng.random(), "naswot": float(i)}
+        | {name: -math.inf if i < 9 else -float(i) for name in set(PROXIES) - {"params", "naswot"}}
+        | {f"{name}_seconds": 0.5 for name in PROXIES}
+        for i in range(30)
+    ]
+    lines = {line.split(" ")[1]: line for line in report(cells, scores) if line.startswith("| ")}
+    assert list(lines)[1:4] == ["naswot", "params", "macs"]
+    assert lines["naswot"].startswith("| naswot | 0 | 1.000 (1.000 to 1.000) | +0.")
+    assert lines["naswot"].endswith("| -1.000 | -1.000 | -1.000 | 0.5 |")
+    accuracy = [row["accuracy"] for row in cells[:30]]
+    last = spearmanr([-99.0] * 9 + [-float(i) for i in range(9, 30)], accuracy).statistic
+    assert lines["synflow"].startswith(f"| synflow | 9 | {last:.3f} (")
+    assert np.allclose(
+        bootstrap([s["params"] for s in scores], accuracy, 3),
+        [
+            spearmanr([scores[i]["params"] for i in draw], [accuracy[i] for i in draw]).statistic
+            for draw in np.random.default_rng(0).integers(0, 30, (3, 30))
+        ],
+    )

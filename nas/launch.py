@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from nas.driver import Search
 from nas.objectives import ACCURACY
 from nas.options import UsageError
 from nas.planning import Plan
+from nas.pool import ranked
 from nas.recipe import Recipe
 from nas.store import write_atomically
 
@@ -27,17 +29,23 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
         KeyboardInterrupt: the user stopped it; all rows so far are on the disk.
         UsageError: the run directory belongs to another search, or to a running one.
     """
-    assert plan.run is not None
-    train = _trainer(plan, reporter)
-    plan.run.mkdir(parents=True, exist_ok=True)
-    with alone(plan.run):
-        same_run(plan.run, plan.config())
+    run = plan.run
+    assert run is not None
+    plan = _loaded(plan, reporter)
+    run.mkdir(parents=True, exist_ok=True)
+    with alone(run):
+        same_run(run, plan.config())
+        plan = ranked(plan, reporter.loading, remember=True)
         search = Search(plan, reporter.row, Clock() if plan.simulated else None)
+        if plan.pool and plan.ranking:
+            reporter.line(f"pool      {plan.ranking.describe(plan.pool)}")
+            if not plan.simulated:
+                search.before = max(search.before, plan.ranking.seconds)
         if search.resumed:
             reporter.line(f"resumed   {search.resumed} rows, {search.dispatched} of them trained")
         try:
             reporter.start(search)
-            train(search)
+            _train(search)
         finally:
             reporter.stop()
             search.close()
@@ -47,27 +55,34 @@ def launch(plan: Plan, reporter: Reporter) -> Search:
 def simulate(plan: Plan) -> Search:
     """Runs a search of a table in memory: nothing is written, and nothing is shown."""
     assert plan.table is not None
-    search = Search(plan, clock=Clock())
+    search = Search(ranked(plan), clock=Clock())
     run_table(search, plan.table, plan.workers.count)
     return search
 
 
-def _trainer(plan: Plan, reporter: Reporter) -> Callable[[Search], None]:
-    """What runs the tasks of a search. The data are loaded before anything is written."""
-    if plan.table is not None:
-        table = plan.table
-        return lambda search: run_table(search, table, plan.workers.count)
+def _loaded(plan: Plan, reporter: Reporter) -> Plan:
+    """The plan with its images, where something is trained: they are loaded before anything is written."""
+    if plan.simulated or plan.images is not None:
+        return plan
     from nas import sources
 
-    images = plan.images or sources.load(plan.place, "train", reporter.loading)
+    return replace(plan, images=sources.load(plan.place, "train", reporter.loading))
+
+
+def _train(search: Search) -> None:
+    """Has the tasks of a search run."""
+    plan = search.plan
+    if plan.table is not None:
+        return run_table(search, plan.table, plan.workers.count)
+    assert plan.images is not None
     if plan.executor == "local":
-        return lambda search: run_local(search, images, plan.workers)
+        return run_local(search, plan.images, plan.workers)
     from nas.cluster import run_ray
 
-    return lambda search: run_ray(search, images, plan.workers)
+    return run_ray(search, plan.images, plan.workers)
 
 
-_ONCE = {"goals": [str(ACCURACY)], "winner": "reward", "dedup": True, "executor": "training"}
+_ONCE = {"goals": [str(ACCURACY)], "winner": "reward", "dedup": True, "executor": "training", "pool": None}
 """What every run did before it could be chosen."""
 
 

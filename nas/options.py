@@ -38,6 +38,8 @@ class Options:
     winner: str = "reward"
     dedup: bool = True
     storage: str | None = None
+    proxy: str | None = None
+    pool: int | None = None
     trials: int | None = None
     timeout: float | None = None
     workers: int | None = None
@@ -85,7 +87,7 @@ def check(options: Options) -> None:
     """Raises `UsageError` for values that a caller from Python may give and the command line refuses."""
     if not isinstance(options.space, str):
         raise UsageError("space must be a name or FILE.py:FUNCTION")
-    for name in ("trials", "workers", "epochs", "train_images"):
+    for name in ("trials", "workers", "epochs", "train_images", "pool"):
         value = getattr(options, name)
         if value is not None and (type(value) is not int or value < 1):
             raise UsageError(f"{name} must be a whole number above 0, not {value!r}")

@@ -21,6 +21,7 @@ from cells.ops import Invalid, Shape
 from nas.dispatch import Workers
 from nas.objectives import Goal
 from nas.options import LIMITED, Limits, Options, UsageError, check
+from nas.pool import Point, Ranking, Wish, wished
 from nas.recipe import Recipe, brief, confirming
 from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
 from nas.strategies.optuna_study import Study
@@ -43,6 +44,7 @@ class Plan:
         left_out: other published points: name, MACs or None, and why they are no seed points.
         confirm_seeds: seeds by which each finalist is trained again.
         run: its directory; None: in memory.
+        pool: of random networks that a proxy ranks; `ranking`: what came of it (see `nas.pool.ranked`).
         table: what answers instead of training, in simulated time.
     """
 
@@ -74,6 +76,8 @@ class Plan:
     winner: str
     dedup: bool
     storage: str | None
+    pool: Wish | None
+    ranking: Ranking | None = field(repr=False, default=None)
     table: Benchmark | None = field(repr=False, default=None)
     images: Images | None = field(repr=False, default=None)
 
@@ -95,8 +99,17 @@ class Plan:
         )
 
     def searcher(self, problem: Problem) -> Dedup:
-        """The strategy on that problem, behind the seed points, inside the window, without repeats."""
-        seeded = Seeded(make(self.strategy, problem), problem, self.points)
+        """The strategy on that problem, inside the window, without repeats.
+
+        In front of it are the seed points and the best of the pool.
+        """
+        points: list[Point] = [
+            (choices, {"by": "seed", "seed_point": name}) for name, choices in self.points.items()
+        ]
+        if self.pool is not None:
+            assert self.ranking is not None, "rank the pool first"
+            points += self.ranking.points(self.pool)
+        seeded = Seeded(make(self.strategy, problem), problem, points)
         return Dedup(Constrain(seeded, problem), repeats=not self.dedup)
 
     def config(self) -> dict[str, Any]:
@@ -114,6 +127,7 @@ class Plan:
             "window": _plain(self.window.limits),
             "latency": _plain(self.latency),
             "points": _plain(self.points),
+            "pool": None if self.pool is None else dataclasses.asdict(self.pool),
             "recipe": self.recipe.to_json(),
             "confirm_recipe": self.confirm_recipe.to_json(),
         }
@@ -140,6 +154,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         )
     goals = options.goals()
     _check_strategy(options, Problem(space, goals=goals))
+    pool = wished(options)
     gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
     if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
         raise UsageError(f"--gpus-per-trial {options.gpus_per_trial:g}: this machine has {gpus} CUDA devices")
@@ -199,6 +214,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         winner=options.winner,
         dedup=options.dedup,
         storage=options.storage,
+        pool=pool,
         images=images,
     )
 
@@ -228,6 +244,9 @@ def _table_plan(options: Options) -> Plan:
         if name not in table.gives:
             raise UsageError(f"--{'reward' if options.reward else 'objective'}: {table.name} has no {name}")
     _check_strategy(options, Problem(table.space, goals=goals))
+    pool = wished(options)
+    if pool is not None and pool.proxy not in table.gives:
+        raise UsageError(f"--proxy: {table.name} has no {pool.proxy}")
     limits = {name: getattr(options, name) for name in LIMITED if getattr(options, name)}
     if limits and not table.known:
         raise UsageError(f"--{next(iter(limits))}: {table.name} does not say what networks its rows are")
@@ -267,6 +286,7 @@ def _table_plan(options: Options) -> Plan:
         winner=options.winner,
         dedup=options.dedup,
         storage=options.storage,
+        pool=pool,
         table=table,
     )
 

@@ -187,6 +187,9 @@ def header(plan: Plan) -> list[str]:
     threads = f"{plan.workers.threads} thread" + ("s" if plan.workers.threads > 1 else "")
     each = "(simulated)" if plan.simulated else f"({plan.executor}), {threads}{gpu} each"
     lines.append(f"workers   {count} {each}; strategy {plan.strategy}, seed {plan.seed}")
+    if plan.pool is not None:
+        first = f"the best {plan.pool.first} go first" if plan.pool.first > 1 else "the best goes first"
+        lines.append(f"pool      {plan.pool.size} random networks, ranked by {plan.pool.proxy}; {first}")
     lines.append("goal      " + ", ".join(map(str, plan.goals)))
     if plan.table is None:
         lines.append(f"recipe    {plan.recipe.describe()}")

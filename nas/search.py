@@ -26,6 +26,7 @@ EXAMPLES = """\
   python -m nas.search --space my_spaces.py:my_space --timeout 30m
   python -m nas.search --space regnet --dry-run 10
   python -m nas.search --space regnet --strategy nsga2 --objective accuracy,macs
+  python -m nas.search --space regnet --proxy synflow --pool 200
   python -m nas.search --executor table:runs/first --strategy evolution:population=10 --trials 30
 """
 
@@ -92,6 +93,13 @@ def arguments() -> argparse.ArgumentParser:
         metavar="URL",
         help="where Optuna's strategies put their study, such as sqlite:///study.db, for optuna-dashboard",
     )
+    g.add_argument(
+        "--proxy",
+        metavar="NAME",
+        help="a zero-cost proxy, such as synflow, that ranks a pool of random networks before anything is "
+        "trained; the best tenth of them go first; `list` lists proxies (default: none)",
+    )
+    g.add_argument("--pool", type=positive, metavar="N", help="networks of that pool (default: 200)")
     g.add_argument(
         "--trials", type=positive, metavar="N", help="networks to train (default: as many as the time allows)"
     )
@@ -198,6 +206,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = p.parse_args(argv)
     if given.strategy == "list":
         return _list_strategies()
+    if given.proxy == "list":
+        return _list_proxies()
     if given.workers and given.executor == "local" and given.workers > 1:
         p.error("argument --workers: the local executor has one")
     if given.gpus_per_trial is not None and not given.gpus_per_trial >= 0:
@@ -211,12 +221,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     fields = {f.name for f in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(given).items() if k in fields})
     reporter = Reporter(as_json=out, quiet=given.quiet)
-    settled = plan(options, reporter.loading)
-    for line in header(settled):
-        reporter.line(line)
-    if given.dry_run:
-        return _dry_run(settled, given.dry_run, reporter)
-    return _search(settled, reporter, argv)
+    try:
+        settled = plan(options, reporter.loading)
+        for line in header(settled):
+            reporter.line(line)
+        if given.dry_run:
+            return _dry_run(settled, given.dry_run, reporter)
+        return _search(settled, reporter, argv)
+    finally:
+        reporter.stop()
 
 
 def _list_strategies() -> int:
@@ -228,6 +241,15 @@ def _list_strategies() -> int:
         options = ",".join(f"{option}={value}" for option, value in entry.options.items())
         if options:
             print(f"    {name}:{options}")
+    return 0
+
+
+def _list_proxies() -> int:
+    """Prints every proxy."""
+    from nas.proxies import PROXIES
+
+    for name, entry in PROXIES.items():
+        print(f"{name}: {entry.summary}")
     return 0
 
 
@@ -270,9 +292,10 @@ def _search(plan: Plan, reporter: Reporter, argv: Sequence[str] | None) -> int:
 
 
 def _dry_run(plan: Plan, count: int, reporter: Reporter) -> int:
+    from nas.pool import ranked
     from nas.preview import preview
 
-    return preview(plan, count, reporter)
+    return preview(ranked(plan, reporter.loading), count, reporter)
 
 
 if __name__ == "__main__":

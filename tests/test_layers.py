@@ -12,7 +12,9 @@ from nas.cli import VERBS
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ["cells", "search_spaces", "nas", "experiments"]
-WITH_TORCH = {f"nas/{name}.py" for name in ("build", "data", "final", "fit", "measure", "trial", "formats")}
+WITH_TORCH = {
+    f"nas/{name}.py" for name in ("build", "data", "final", "fit", "measure", "proxies", "trial", "formats")
+}
 FILES = sorted(f.relative_to(ROOT).as_posix() for layer in LAYERS for f in (ROOT / layer).rglob("*.py"))
 
 

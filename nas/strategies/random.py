@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from nas.strategies.base import Exhausted, Problem, Proposal, Strategy, strategy
 from search_spaces.choose import Random
 
@@ -21,17 +23,21 @@ class RandomSearch(Strategy):
 
     def ask(self, trial: int) -> Proposal:
         """See `Strategy`. The note counts the draws that were needed."""
-        generator = self.problem.generator(trial, "random")
-        reason = ""
-        for number in range(1, DRAWS + 1):
-            chooser = Random(generator, self.problem.domains)
-            note = {"by": "random", "draws": number}
-            proposal = self.problem.draw(trial, chooser, self.problem.window.highest, note=note)
-            if proposal.settled is not None:
-                reason = proposal.settled.reason
-                continue
-            off = self.problem.violation(proposal)
-            if off is None:
-                return proposal
-            reason = off[0]
-        raise Exhausted(f"none of {DRAWS:,} random draws was acceptable; the last: {reason}")
+        return acceptable(self.problem, trial, self.problem.generator(trial, "random"))
+
+
+def acceptable(problem: Problem, trial: int, generator: random.Random) -> Proposal:
+    """The first draw that is legal and inside the window. Raises `Exhausted` when there is none."""
+    reason = ""
+    for number in range(1, DRAWS + 1):
+        chooser = Random(generator, problem.domains)
+        note = {"by": "random", "draws": number}
+        proposal = problem.draw(trial, chooser, problem.window.highest, note=note)
+        if proposal.settled is not None:
+            reason = proposal.settled.reason
+            continue
+        off = problem.violation(proposal)
+        if off is None:
+            return proposal
+        reason = off[0]
+    raise Exhausted(f"none of {DRAWS:,} random draws was acceptable; the last: {reason}")

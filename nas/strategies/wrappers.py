@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nas.objectives import Row
 from nas.strategies.base import (
@@ -21,19 +22,24 @@ IN_A_ROW = 1000
 
 
 class Seeded:
-    """Proposes seed points first."""
+    """Proposes given answers first, each with the note that says where they are from."""
 
-    def __init__(self, inner: Strategy, problem: Problem, points: Mapping[str, Mapping[str, Scalar]]) -> None:
+    def __init__(
+        self,
+        inner: Strategy,
+        problem: Problem,
+        points: Sequence[tuple[Mapping[str, Scalar], Mapping[str, Any]]],
+    ) -> None:
         self.inner = inner
         self.problem = problem
-        self.points = list(points.items())
+        self.points = points
 
     def ask(self, trial: int) -> Proposal | Wait:
-        """See `Strategy`: trial i is the i-th seed point."""
+        """See `Strategy`: trial i is the i-th of the points."""
         if trial < len(self.points):
-            name, choices = self.points[trial]
+            choices, note = self.points[trial]
             chooser = Replay(choices, domains=self.problem.domains)
-            return self.problem.draw(trial, chooser, note={"by": "seed", "seed_point": name})
+            return self.problem.draw(trial, chooser, note=dict(note))
         return self.inner.ask(trial)
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:

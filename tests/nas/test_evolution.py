@@ -331,6 +331,6 @@ def test_largest_climbs_where_a_space_cannot_be_gone_through() -> None:
 def test_seed_points_are_parents_too(name: str) -> None:
     problem = Problem(CHAIN, trials=40)
     point = dict.fromkeys(QUESTIONS, OPTIONS[-1])
-    strategy = Dedup(Constrain(Seeded(make(name, problem), problem, {"big": point}), problem))
+    strategy = Dedup(Constrain(Seeded(make(name, problem), problem, [(point, {"by": "seed"})]), problem))
     told = go_on(strategy, [], 40)
     assert any(p.parents == (0,) for p, _ in told)

@@ -240,11 +240,13 @@ def test_tpe_learns_and_starts_at_random() -> None:
 def test_seed_points_come_first() -> None:
     problem = laptop()
     points = SPACES["regnet"].presets["laptop"].points
-    strategy = Dedup(Constrain(Seeded(make("random", problem), problem, points), problem))
+    note = {"by": "seed", "seed_point": "laptop"}
+    seeded = Seeded(make("random", problem), problem, [(points["laptop"], note)])
+    strategy = Dedup(Constrain(seeded, problem))
     first, second = strategy.ask(0), strategy.ask(1)
     assert isinstance(first, Proposal)
     assert isinstance(second, Proposal)
-    assert first.note == {"by": "seed", "seed_point": "laptop"}
+    assert first.note == note
     assert first.choices == points["laptop"]
     assert second.note["by"] == "random"
 

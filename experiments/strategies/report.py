@@ -201,7 +201,7 @@ def _reached(curve: Sequence[tuple[float, float]], target: float) -> float | Non
 
 
 def figure(rows: Rows, file: Path) -> None:
-    """Regret over the budget, one panel for each contest; bands are 95% intervals of the mean."""
+    """Regret of the highest score over the budget, a panel for each contest; bands: 95% of the mean."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -214,7 +214,7 @@ def figure(rows: Rows, file: Path) -> None:
     colours = {name: plt.get_cmap("tab20")(i % 20) for i, (name, _) in enumerate(names)}
     for panel, ((benchmark, dataset), found) in zip(panels[0], contests.items(), strict=True):
         for (name, winner), part in groups(found, "strategy", "winner").items():
-            if winner != ("estimate" if name == "bayes" else "reward") or "(published)" in name:
+            if winner != "reward" or "(published)" in name:
                 continue
             xs, means, halves = [], [], []
             for (budget,), at in sorted(groups(part, "budget").items()):
@@ -227,11 +227,12 @@ def figure(rows: Rows, file: Path) -> None:
             high = [m + h for m, h in zip(means, halves, strict=True)]
             panel.fill_between(xs, low, high, color=colours[name], alpha=0.18, lw=0)
         panel.set_yscale("log")
+        panel.set_ylim(bottom=0.02)
         panel.set_title(f"{benchmark}, {dataset}")
         panel.set_xlabel("evaluations" if benchmark == "nasbench101" else "simulated seconds")
     panels[0][0].set_ylabel("test regret, points (mean, 95%)")
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=7, frameon=False)
+    lines = {line.get_label(): line for panel in panels[0] for line in panel.get_lines()}
+    figure.legend(lines.values(), lines.keys(), loc="lower center", ncols=9, frameon=False)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     figure.savefig(file, metadata={"Date": None})
     plt.close(figure)

@@ -36,6 +36,11 @@ def increasing(choose: Chooser, names: Sequence[str]) -> Chooser:
     return _Ordered(choose, Increasing(tuple(names)))
 
 
+def decreasing(choose: Chooser, names: Sequence[str]) -> Chooser:
+    """Answers that never rise along the group; see `increasing`."""
+    return _Ordered(choose, Decreasing(tuple(names)))
+
+
 def within(choose: Chooser, names: Sequence[str], lo: float, hi: float) -> Chooser:
     """Answers from lo to hi only: the questions are asked with what is left of their domain."""
     return _Narrowed(choose, names, lo, hi)
@@ -62,6 +67,21 @@ class Increasing:
         """See `Group`."""
         n, k = domain.size, len(self.names)
         return None if n is None else math.comb(n + k - 1, k)
+
+
+class Decreasing(Increasing):
+    """The rule of `decreasing`."""
+
+    def __str__(self) -> str:
+        return "decreasing"
+
+    def holds(self, values: Sequence[Scalar]) -> bool:
+        """See `Group`."""
+        return super().holds(values[::-1])
+
+    def mend(self, values: Sequence[Scalar]) -> list[Scalar]:
+        """See `Group`: sorted, the largest first."""
+        return super().mend(values)[::-1]
 
 
 class _Wrapper(Recorder):

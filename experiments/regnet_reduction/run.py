@@ -136,4 +136,4 @@ def _elapsed(run: Path) -> float:
     """Seconds of search in a run directory, which may not be there yet."""
     if not (run / "trials.arrows").exists():
         return 0.0
-    return max((row["elapsed"] for row in Run(run).rows), default=0.0)
+    return max(Run(run).table()["elapsed"].to_pylist(), default=0.0)

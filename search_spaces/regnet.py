@@ -53,14 +53,19 @@ def answers(name: str) -> dict[str, Scalar]:
     return {"d": d, "w_0": w_0, "w_a": w_a, "w_m": w_m, "b": 1, "g": g, "se": 0.25 if name[0] == "Y" else 0}
 
 
+def widths_of(d: int, w_0: int, w_a: float, w_m: float) -> tuple[list[int], list[int]]:
+    """Width and level s_j of each block by equations 2 to 4, widths rounded to multiples of 8."""
+    step = math.log(w_m)
+    u = [w_0 + w_a * j for j in range(d)]
+    s = [round(math.log(u_j / w_0) / step) for u_j in u]
+    return [8 * round(w_0 * w_m**s_j / 8) for s_j in s], s
+
+
 def stages_of(d: int, w_0: int, w_a: float, w_m: float) -> tuple[list[tuple[int, int]], int]:
     """(width, depth) of each stage by equations 2 to 4, widths rounded to multiples of 8; and the number of
     levels of s_j, which is larger where the line skips a level or rounding makes two levels one width.
     """
-    step = math.log(w_m)
-    u = [w_0 + w_a * j for j in range(d)]
-    s = [round(math.log(u_j / w_0) / step) for u_j in u]
-    w = [8 * round(w_0 * w_m**s_j / 8) for s_j in s]
+    w, s = widths_of(d, w_0, w_a, w_m)
     return [(width, len(list(blocks))) for width, blocks in groupby(w)], s[-1] + 1
 
 

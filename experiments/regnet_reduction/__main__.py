@@ -17,6 +17,9 @@ EXAMPLES = """\
   python -m experiments.regnet_reduction --report
 """
 
+RESULTS = "experiments/results/regnet_reduction"
+"""What is committed."""
+
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
@@ -47,28 +50,58 @@ def arguments() -> argparse.ArgumentParser:
         metavar="DIR",
         help="run directories; what is there is continued (default: %(default)s)",
     )
+    p.add_argument(
+        "--report",
+        action="store_true",
+        help="train nothing: write figures and text again from the table in --out",
+    )
+    p.add_argument(
+        "--out",
+        metavar="DIR",
+        help=f"where table, figures and text go (default: that of --run; with --report {RESULTS})",
+    )
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    given = arguments().parse_args(argv)
-    from experiments.regnet_reduction import run
+    p = arguments()
+    given = p.parse_args(argv)
+    from experiments.regnet_reduction import figures, models, report, run
+    from nas.options import UsageError
     from nas.progress import Reporter
 
-    recipe = given.recipe or run.SETTINGS[given.preset].recipe
-    run.run_all(
-        run.parts(given.preset, given.models),
-        Path(given.run),
-        recipe,
-        given.budget,
-        Reporter(),
-        macs=given.window,
-        dataset=given.dataset,
-        data_dir=given.data_dir,
-        workers=given.workers,
-        address=given.address,
-    )
+    out = Path(given.out or (RESULTS if given.report else given.run))
+    if not given.report:
+        recipe = given.recipe or run.SETTINGS[given.preset].recipe
+        if recipe not in run.RECIPES:
+            p.error(f"argument --recipe: {recipe!r} is none of {', '.join(run.RECIPES)}")
+        parts, reporter = run.parts(given.preset, given.models), Reporter()
+        reporter.line(f"power     {report.power(parts[0].models, Path(RESULTS) / models.FILE)}")
+        run.run_all(
+            parts,
+            Path(given.run),
+            recipe,
+            given.budget,
+            reporter,
+            macs=given.window,
+            dataset=given.dataset,
+            data_dir=given.data_dir,
+            workers=given.workers,
+            address=given.address,
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        models.write(models.gather(Path(given.run), [part.name for part in parts]), out / models.FILE)
+    if not (out / models.FILE).exists():
+        raise UsageError(f"--report: there is no {out / models.FILE}: train the models first")
+    rows = models.read(out / models.FILE)
+    if not rows:
+        raise UsageError(f"{out / models.FILE} has no model that trained to the end")
+    lines = ["# The ladder of design spaces: AnyNet A to E and RegNet", "", *report.text(rows, given.preset)]
+    (out / "README.md").write_text("\n".join(lines))
+    for name, figure in figures.FIGURES:
+        figure(rows, report.when(rows), out / name)
+    print("\n".join(lines))
     return 0
 
 

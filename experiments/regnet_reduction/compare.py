@@ -14,6 +14,9 @@ MARGIN = 1.5
 
 LEVEL = 0.05
 
+FEW = 8
+"""Spaces with fewer models are not compared."""
+
 
 @dataclass(frozen=True)
 class Hypothesis:
@@ -35,7 +38,7 @@ HYPOTHESES = (
     Hypothesis("better", "E", "D"),
     Hypothesis("better", "RegNetX", "E"),
 )
-"""The steps of the ladder. B shares b, C shares g, D's widths rise, E's depths rise, RegNetX follows a line."""
+"""The steps of the ladder: B shares b, C shares g, D's widths and E's depths rise, RegNetX follows a line."""
 
 CONTROLS = (
     Hypothesis("better", "D", "C, w falls"),
@@ -77,7 +80,7 @@ def part_of(space: str) -> str:
 
 
 def compare(models: Models, hypotheses: Sequence[Hypothesis], complexity: str | None = None) -> list[Finding]:
-    """Tests the hypotheses of which both spaces have models.
+    """Tests the hypotheses of which both spaces have enough models.
 
     Args:
         complexity: the column in which the two spaces are made alike, by weights; None: as they are.
@@ -85,7 +88,7 @@ def compare(models: Models, hypotheses: Sequence[Hypothesis], complexity: str | 
     found: list[tuple[Hypothesis, float, float, int | None, str]] = []
     for hypothesis in hypotheses:
         pair = [of(models, part_of(name), name) for name in (hypothesis.first, hypothesis.second)]
-        if min(map(len, pair)) < 2:
+        if min(map(len, pair)) < FEW:
             continue
         errors = [column(sample, "top1") for sample in pair]
         how = f"{len(pair[0])} and {len(pair[1])} models"

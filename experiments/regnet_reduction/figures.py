@@ -15,8 +15,8 @@ from experiments.regnet_reduction.models import Models, column, of
 from nas.edf import BestRange, Edf, best_range, bootstrap_band, dkw_band, edf, equalised, random_search
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - behind the choice of a backend
-from matplotlib.axes import Axes  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 mpl.rcParams["svg.hashsalt"] = "regnet_reduction"
 
@@ -46,7 +46,7 @@ def _draw(panel: Axes, curves: Mapping[str, Edf], band: str | None) -> None:
     for name, f in curves.items():
         panel.plot(at, f(at), color=COLOURS[name], lw=1.6, label=f"{name} ({len(f)}): {f}")
         panel.fill_between(at, *bootstrap_band(f, at), color=COLOURS[name], alpha=0.08, lw=0)
-    if band in curves:
+    if band is not None and band in curves:
         for limit in dkw_band(curves[band], at):
             panel.plot(at, limit, color=COLOURS[band], lw=0.7, ls=":")
     panel.set_xlim(low - 0.5, high + 0.5)
@@ -57,7 +57,7 @@ def _draw(panel: Axes, curves: Mapping[str, Edf], band: str | None) -> None:
 
 
 def ladder(models: Models, when: str, file: Path) -> None:
-    """EDFs of the ladder: as they are, at equal parameters, beside the controls, and with default initialisation.
+    """EDFs: of the ladder, at equal parameters, of D and E beside their controls, by default initialisation.
 
     Args:
         when: such as `after one epoch`; in every caption.
@@ -67,13 +67,17 @@ def ladder(models: Models, when: str, file: Path) -> None:
     samples = {name: of(models, "ladder", name) for name in there}
     _draw(plain, {name: edf(column(part, "top1")) for name, part in samples.items()}, "A")
     plain.set_title(f"The ladder {when}; last gammas start at 0", fontsize=10)
-    same = equalised([column(part, "params") for part in samples.values()])
-    weighted = {
-        name: edf(column(samples[name], "top1"), weights)
-        for name, weights in zip(there, same.weights, strict=True)
-    }
-    _draw(alike, weighted, None)
-    alike.set_title(f"At equal parameters {when} ({same})", fontsize=10)
+    try:
+        same = equalised([column(part, "params") for part in samples.values()])
+    except ValueError as error:
+        alike.set_title(f"At equal parameters: {error}", fontsize=6)
+    else:
+        weighted = {
+            name: edf(column(samples[name], "top1"), weights)
+            for name, weights in zip(there, same.weights, strict=True)
+        }
+        _draw(alike, weighted, None)
+        alike.set_title(f"At equal parameters {when}\n{same}", fontsize=8)
     controls = [name for name in ("C", "D", "E", *CONTROLS) if of(models, part_of(name), name)]
     _draw(beside, {name: edf(column(of(models, part_of(name), name), "top1")) for name in controls}, None)
     beside.set_title(f"D and E beside their controls {when}", fontsize=10)

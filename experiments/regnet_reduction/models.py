@@ -32,8 +32,8 @@ SCHEMA = pa.schema(
         *(TRIALS.field(name) for name in _SAME),
     ]
 )
-"""`draws`: random draws until the model lay in the window; `seconds`: that a worker was busy with it; the other
-columns are those of every run (see `nas.store`)."""
+"""`draws`: random draws until the model lay in the window; `seconds`: that a worker was busy with it; the
+other columns are those of every run (see `nas.store`)."""
 
 Models = Sequence[Mapping[str, Any]]
 
@@ -66,8 +66,9 @@ def write(table: pa.Table, file: Path) -> None:
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The models that trained to the end, with what their answers come to (see `shape`) and `top1`, their error
-    in percent.
+    """The models that trained to the end, with what their answers come to (see `shape`).
+
+    `top1` is their validation error in percent.
     """
     rows = pq.read_table(file).to_pylist()
     return [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from scipy import stats
 from experiments.regnet_reduction import sizes
 from experiments.regnet_reduction.compare import (
     CONTROLS,
+    FEW,
     HYPOTHESES,
     LEVEL,
     MARGIN,
@@ -21,7 +24,7 @@ from experiments.regnet_reduction.compare import (
 )
 from experiments.regnet_reduction.figures import ranges
 from experiments.regnet_reduction.ladder import LADDER
-from experiments.regnet_reduction.models import Models, column, of
+from experiments.regnet_reduction.models import Models, column, of, read
 from nas.edf import e_fit, edf, ks, sample_size
 
 NUMBERS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten"}
@@ -33,12 +36,20 @@ def when(models: Models) -> str:
     return f"after {NUMBERS.get(epochs, epochs)} epoch{'s' if epochs > 1 else ''}"
 
 
+def power(count: int, table: Path) -> str:
+    """What so many models of each space can show, by the spread of those of a table; for before training."""
+    if not table.exists():
+        return f"{count} models of each space: what they can show is not known, as there is no {table}"
+    return sample_size(count, edf(column(of(read(table), "ladder", "A"), "top1")).sd, MARGIN)
+
+
 def text(models: Models, preset: str) -> list[str]:
     """All of it, as lines of Markdown."""
     after = when(models)
     return [
-        *_how(models),
-        *_spaces(models, after),
+        *_finding(models, after),
+        *_how(models, preset),
+        *_spaces(models, after, preset),
         *_ladder(models, after),
         *_initialisation(models, after),
         *_relations(models, after),
@@ -54,49 +65,72 @@ def text(models: Models, preset: str) -> list[str]:
     ]
 
 
-def _how(models: Models) -> list[str]:
+def _finding(models: Models, after: str) -> list[str]:
+    """What the fixed hypotheses support, and nothing else."""
+    found = [compare(models, some, c) for some in (HYPOTHESES, CONTROLS) for c in (None, "params")]
+    said = [_sentence(found[i], found[i + 1]) for i in (0, 2)]
+    return [
+        f"## Finding, {after}",
+        "",
+        *(said[:1] if found[0] else ["There are too few models to compare the spaces."]),
+        "",
+        *([f"Beside the controls: {said[1]}", ""] if found[2] else []),
+        "![EDFs](edf.svg)",
+        "",
+        "[Error over parameters](parameters.svg), [best ranges](ranges.svg),",
+        "[random search](efficiency.svg); [what the table holds](DATA.md).",
+        "",
+    ]
+
+
+def _how(models: Models, preset: str) -> list[str]:
     recipe = json.loads(models[0]["recipe"])
     busy = sum(m["seconds"] for m in models)
     trained = sum(m["train_seconds"] for m in models)
     machines = Counter(m["device"] for m in models)
     versions = json.loads(models[0]["versions"])
     images = "all" if recipe["train_images"] is None else f"{recipe['train_images']:,}"
-    macs = column(models, "macs")
+    macs, seconds = column(models, "macs") / 1e6, column(models, "seconds")
     return [
         "## How it was run",
         "",
-        f"- {len(models)} models, {macs.min() / 1e6:.2f}M to {macs.max() / 1e6:.2f}M multiply-adds, on "
+        f"- {len(models)} models, {macs.min():.2f}M to {macs.max():.2f}M multiply-adds, on "
         f"{', '.join(machines)}, torch {versions['torch']}; {busy / 3600:.1f} hours of workers, "
-        f"{trained / busy:.1%} of them in training steps; a model took {np.mean(column(models, 'seconds')):.0f} s "
-        f"in the mean (90th percentile {np.quantile(column(models, 'seconds'), 0.9):.0f} s)",
-        f"- recipe: {recipe['epochs']} x {images} images of {recipe['dataset']} but {recipe['val_images']:,} to "
-        f"validate on, batch {recipe['batch']}, {recipe['optimiser']}, lr {recipe['lr']:g}, "
-        f"{recipe['schedule']}; one seed",
+        f"{trained / busy:.1%} of them in training steps; a model took {seconds.mean():.0f} s in the mean "
+        f"(90th percentile {np.quantile(seconds, 0.9):.0f} s)",
+        f"- recipe: {recipe['epochs']} x {images} images of {recipe['dataset']} but "
+        f"{recipe['val_images']:,} to validate on, batch {recipe['batch']}, {recipe['optimiser']}, "
+        f"lr {recipe['lr']:g}, {recipe['schedule']}; one seed",
         "- errors are validation errors; the test set was not read",
+        f"- `python -m experiments.regnet_reduction --preset {preset} --data-dir DIR` trains the models; "
+        "with `--report` it writes this page and the figures again from `models.parquet`",
         "",
     ]
 
 
-def _spaces(models: Models, after: str) -> list[str]:
+def _spaces(models: Models, after: str, preset: str) -> list[str]:
     lines = [
         f"## The spaces {after}",
         "",
-        "| space | models | drawn until in the window | min | median | mean ± sd | parameters, median | depth, median |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| space | models | in the window | of C's draws | min | median | mean ± sd | parameters | depth |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     names = dict.fromkeys((m["part"], m["design_space"]) for m in models if m["part"] != "default")
     for part, name in names:
         found = of(models, part, name)
         f = edf(column(found, "top1"))
+        params, depth = (np.median(column(found, cost)) for cost in ("params", "depth"))
         accepted = len(found) / column(found, "draws").sum()
+        joint = f"{accepted * sizes.kept(name, preset):.2%}" if name in ("C", "D", "E") else ""
         lines.append(
-            f"| {name} | {len(found)} | {accepted:.1%} | {f.min:.1f} | {f.median:.1f} | {f.mean:.1f} ± {f.sd:.1f} "
-            f"| {np.median(column(found, 'params')) / 1e3:.0f}K | {np.median(column(found, 'depth')):.0f} |"
+            f"| {name} | {len(found)} | {accepted:.1%} | {joint} | {f.min:.1f} | {f.median:.1f} "
+            f"| {f.mean:.1f} ± {f.sd:.1f} | {params / 1e3:.0f}K | {depth:.0f} |"
         )
     return [
         *lines,
         "",
-        "Error in percent. Draws already keep the space's constraints; of them this share lies in the window.",
+        "Error in percent; parameters and depth are medians. In the window: of draws that keep the space's "
+        "constraints; and of C's draws, which D and E keep only if widths and depths never fall.",
         "",
     ]
 
@@ -104,28 +138,26 @@ def _spaces(models: Models, after: str) -> list[str]:
 def _ladder(models: Models, after: str) -> list[str]:
     plain, alike = compare(models, HYPOTHESES), compare(models, HYPOTHESES, "params")
     beside, beside_alike = compare(models, CONTROLS), compare(models, CONTROLS, "params")
-    sd = edf(column(of(models, "ladder", "A"), "top1")).sd
+    first = of(models, "ladder", "A")
     return [
         f"## What can be concluded {after}",
         "",
         "Fixed before the run: each step better than the one before in the mean error (one-sided permutation "
-        f"tests), or equal to it (two one-sided tests within ±{MARGIN:g} points), Holm-corrected within each kind, "
-        f"at level {LEVEL:g}; and the same at equal parameters, because a constraint moves parameters inside a "
-        "window of multiply-adds.",
+        f"tests), or equal to it (two one-sided tests within ±{MARGIN:g} points), Holm-corrected within each "
+        f"kind, at level {LEVEL:g}; and the same at equal parameters, because a constraint moves parameters "
+        "inside a window of multiply-adds.",
         "",
         *_tested(plain, alike),
         "",
-        f"Models to show: of each space, at 80% power, for the difference seen or for equality. {_sentence(plain, alike)}",
+        "Models to show: of each space, at 80% power, for the difference seen or for equality.",
         "",
-        sample_size(len(of(models, "ladder", "A")), sd, MARGIN) + ".",
+        sample_size(len(first), edf(column(first, "top1")).sd, MARGIN) + ".",
         "",
         *(
             [
                 "The paper's controls, in which widths or depths fall or stay instead of rising:",
                 "",
                 *_tested(beside, beside_alike),
-                "",
-                _sentence(beside, beside_alike),
                 "",
             ]
             if beside
@@ -136,15 +168,17 @@ def _ladder(models: Models, after: str) -> list[str]:
 
 
 def _tested(plain: Sequence[Finding], alike: Sequence[Finding]) -> list[str]:
+    if not plain:
+        return [f"No two neighbours have {FEW} models each: nothing is compared."]
     lines = [
-        "| hypothesis | difference | p | Holm | shown | models to show | at equal parameters | Holm | shown |",
+        "| hypothesis | difference | p | Holm | shown | models to show | equal parameters | Holm | shown |",
         "|---|---:|---:|---:|---|---:|---:|---:|---|",
     ]
     for one, other in zip(plain, alike, strict=True):
+        needed = "" if one.models is None else f"{one.models:,}"
         lines.append(
             f"| {one.hypothesis} | {one.difference:+.2f} | {one.p:.4f} | {one.corrected:.4f} | {_yes(one)} "
-            f"| {'' if one.models is None else f'{one.models:,}'} | {other.difference:+.2f} | {other.corrected:.4f} "
-            f"| {_yes(other)} |"
+            f"| {needed} | {other.difference:+.2f} | {other.corrected:.4f} | {_yes(other)} |"
         )
     return lines
 
@@ -176,9 +210,11 @@ def _distances(models: Models) -> list[str]:
     ]
     there = {n: edf(column(part, "top1")) for n in LADDER if (part := of(models, "ladder", n))}
     names = list(there)
-    for before, name in zip(names, names[1:], strict=False):
+    for before, name in pairwise(names):
         step, whole = ks(there[before], there[name]), ks(there["A"], there[name])
-        lines.append(f"| {before} to {name} | {step.value:.2f} | {step.p:.3f} | {whole.value:.2f} | {whole.p:.3f} |")
+        lines.append(
+            f"| {before} to {name} | {step.value:.2f} | {step.p:.3f} | {whole.value:.2f} | {whole.p:.3f} |"
+        )
     return [*lines, ""]
 
 
@@ -191,8 +227,8 @@ def _initialisation(models: Models, after: str) -> list[str]:
     lines = [
         f"## One flag, another ladder {after}",
         "",
-        f"The same {len(pairs)} models with the last gamma of every residual branch at 0 (`zero-gamma`) and at 1 "
-        "(`--init default`). Mean error ± standard deviation in percent:",
+        f"The same {len(pairs)} models with the last gamma of every residual branch at 0 (`zero-gamma`) and "
+        "at 1 (`default`). Mean error ± standard deviation in percent:",
         "",
         "| space | models | zero-gamma | default |",
         "|---|---:|---:|---:|",
@@ -204,16 +240,15 @@ def _initialisation(models: Models, after: str) -> list[str]:
             continue
         first, second = (edf([pair[i]["top1"] for pair in mine]) for i in (0, 1))
         means[name] = (first.mean, second.mean)
-        lines.append(
-            f"| {name} | {len(mine)} | {first.mean:.1f} ± {first.sd:.1f} | {second.mean:.1f} ± {second.sd:.1f} |"
-        )
+        cells = [f"{f.mean:.1f} ± {f.sd:.1f}" for f in (first, second)]
+        lines.append(f"| {name} | {len(mine)} | {' | '.join(cells)} |")
     errors = [[pair[i]["top1"] for pair in pairs] for i in (0, 1)]
     depth = [pair[0]["depth"] for pair in pairs]
     tau = stats.kendalltau(*errors)
     orders = [" < ".join(sorted(means, key=lambda n: means[n][i])) for i in (0, 1)]
     rho = [stats.spearmanr(depth, e).statistic for e in errors]
     changed = (
-        "One flag changes the order of the spaces at this budget: neither order says what longer training would."
+        "One flag changes the order at this budget: neither order says what longer training would."
         if orders[0] != orders[1]
         else "The order of the spaces is the same."
     )
@@ -221,8 +256,8 @@ def _initialisation(models: Models, after: str) -> list[str]:
         *lines,
         "",
         f"From the least mean error up: {orders[0]} with `zero-gamma`, {orders[1]} with `default`. {changed} "
-        f"Error and depth: rank correlation {rho[0]:+.2f} with `zero-gamma`, {rho[1]:+.2f} with `default`. Between "
-        f"the two rankings of the same models: tau-b {tau.statistic:.2f} (p {tau.pvalue:.2g}).",
+        f"Error and depth: rank correlation {rho[0]:+.2f} with `zero-gamma`, {rho[1]:+.2f} with `default`. "
+        f"Between the two rankings of the same models: tau-b {tau.statistic:.2f} (p {tau.pvalue:.2g}).",
         "",
     ]
 
@@ -261,8 +296,8 @@ def _best(models: Models, after: str) -> list[str]:
     lines = [
         f"## Best values {after}",
         "",
-        "Most likely best value and 95% interval (DDS, footnote 4: the best of a quarter of the models, drawn "
-        "10,000 times):",
+        "Most likely best value and 95% interval (DDS, footnote 4: the best of a quarter of the models, "
+        "drawn 10,000 times):",
         "",
         f"| setting | {' | '.join(names)} |",
         f"|---|{'---|' * len(names)}",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from experiments.regnet_reduction.ladder import PRESETS
 from search_spaces import find
+from search_spaces.anynet import each
 from search_spaces.census import sample, size
+from search_spaces.choose import Random
+from search_spaces.reduce import Increasing
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,36 @@ def table(preset: str) -> list[str]:
         space = find(known.space)
         group = "regnet" if name == "RegNetX" else "anynet"
         counted = [
-            size(s, sample(s, 50))
-            for s in (space, space.bind(**PRESETS[preset].arguments.get(group, {})))
+            size(s, sample(s, 50)) for s in (space, space.bind(**PRESETS[preset].arguments.get(group, {})))
         ]
         vectors = counted[0].vectors
+        exact = "not countable: real numbers" if vectors is None else f"{vectors:,}"
         networks = [_number(found.networks) for found in counted]
         lines.append(
             f"| {name} | {known.dimensions} | {known.combinations} | {known.total} "
-            f"| {vectors and f'{vectors:,}' or 'not countable: real numbers'} | {networks[0]} | {networks[1]} |"
+            f"| {exact} | {networks[0]} | {networks[1]} |"
         )
     return lines
 
 
 def _number(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
+
+
+def in_order(preset: str, letter: str, draws: int = 20_000) -> float:
+    """The share of free draws of an AnyNet whose four d, or w, never fall: what D and E keep of C's draws."""
+    space = find("anynet").bind(**PRESETS[preset].arguments.get("anynet", {}))
+    chooser = Random(0)
+    space.draw(chooser)
+    rng, rule = random.Random(0), Increasing(tuple(each(letter)))
+    domains = [chooser.domains[name] for name in rule.names]
+    return sum(rule.holds([domain.draw(rng) for domain in domains]) for _ in range(draws)) / draws
+
+
+def kept(space: str, preset: str) -> float:
+    """The share of AnyNet C's draws that a space keeps by its orders; 1 for those that have none."""
+    ordered = {"D": "w", "E": "wd"}.get(space, "")
+    share = 1.0
+    for letter in ordered:
+        share *= in_order(preset, letter)
+    return share

@@ -53,7 +53,7 @@ def _draw(panel: Axes, curves: Mapping[str, Edf], band: str | None) -> None:
     panel.set_ylim(0, 1)
     panel.set_xlabel("top-1 validation error e, %")
     panel.set_ylabel("F(e)")
-    panel.legend(fontsize=7, loc="upper left", title="space (models)", title_fontsize=7)
+    panel.legend(fontsize=7, loc="lower right", title="space (models)", title_fontsize=7)
 
 
 def ladder(models: Models, when: str, file: Path) -> None:
@@ -71,6 +71,7 @@ def ladder(models: Models, when: str, file: Path) -> None:
         same = equalised([column(part, "params") for part in samples.values()])
     except ValueError as error:
         alike.set_title(f"At equal parameters: {error}", fontsize=6)
+        alike.set_axis_off()
     else:
         weighted = {
             name: edf(column(samples[name], "top1"), weights)
@@ -84,7 +85,9 @@ def ladder(models: Models, when: str, file: Path) -> None:
     others = [name for name in LADDER if of(models, "default", name)]
     if others:
         _draw(default, {name: edf(column(of(models, "default", name), "top1")) for name in others}, None)
-    default.set_title(f"The ladder {when}; default initialisation", fontsize=10)
+        default.set_title(f"The ladder {when}; last gammas start at 1", fontsize=10)
+    else:
+        default.set_axis_off()
     figure.tight_layout()
     _save(figure, file)
 
@@ -123,7 +126,12 @@ def best(models: Models, when: str, file: Path) -> None:
     found = ranges(models)
     there = [name for name in LADDER if of(models, "ladder", name)]
     figure, panels = plt.subplots(
-        len(there), len(LETTERS), figsize=(2.7 * len(LETTERS), 2.0 * len(there)), squeeze=False, sharey=True
+        len(there),
+        len(LETTERS),
+        figsize=(2.7 * len(LETTERS), 2.0 * len(there)),
+        squeeze=False,
+        sharex="col",
+        sharey=True,
     )
     for row, name in zip(panels, there, strict=True):
         part = of(models, "ladder", name)

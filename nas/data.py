@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,7 @@ class Split:
 
 def split(images: Images, recipe: Recipe, device: torch.device) -> Split:
     """The recipe's fixed split of the training set. Raises `DataError` when there are too few images."""
+    images = resized(images, recipe.side)
     count = len(images.labels)
     order = np.random.default_rng(recipe.split).permutation(count)
     val, train = order[: recipe.val_images], order[recipe.val_images :]
@@ -74,6 +75,23 @@ def split(images: Images, recipe: Recipe, device: torch.device) -> Split:
     return Split(
         x, y, val_x, val_y, statistic(mean[None]), statistic(std[None]), colours, len(images.classes)
     )
+
+
+def resized(images: Images, side: int, at_once: int = 5000) -> Images:
+    """The images at `side` pixels a side, by bilinear sampling without aliasing; 0: as they are."""
+    if side in (0, *images.shape[1:]):
+        return images
+    parts = [
+        functional.interpolate(
+            torch.from_numpy(images.pixels[i : i + at_once]).float(),
+            (side, side),
+            mode="bilinear",
+            antialias=True,
+        )
+        for i in range(0, len(images.pixels), at_once)
+    ]
+    pixels = torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in parts]).numpy()
+    return replace(images, pixels=pixels)
 
 
 def _colours(pixels: NDArray[np.uint8], most: int = 20_000) -> NDArray[np.float64]:

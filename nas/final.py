@@ -19,7 +19,7 @@ from torch import nn
 
 from nas import sources
 from nas.build import WeightsError, build, initialise, load_weights, metadata_of
-from nas.data import Split, split
+from nas.data import Split, resized, split
 from nas.fit import Epoch, Training, evaluate
 from nas.launch import alone, same_run
 from nas.linear import fit_last
@@ -73,7 +73,8 @@ def train(plan: TrainPlan, listener: Listener) -> list[dict[str, Any]]:
                 if _row_of(table.rows, seed) is not None:
                     continue
                 module, found = _train(plan, seed, data, device, listener)
-                test = test or sources.load(plan.place, "test", listener.loading)
+                if test is None:
+                    test = resized(sources.load(plan.place, "test", listener.loading), plan.recipe.side)
                 accuracy = final_accuracy(module, test, data, plan.recipe)
                 listener.finished(
                     _finish(plan, seed, module, data, table, {**found, "test_accuracy": accuracy})

@@ -46,6 +46,7 @@ class Recipe:
             that brief training does not merely prefer shallow nets. `he`: He-normal over fan-in (He et al.
             2015, arXiv:1502.01852). `xavier`: uniform (Glorot & Bengio 2010). `gaussian`: N(0, 0.01), with
             biases of 1 where Krizhevsky et al. 2012 (section 5) have them. Biases are 0 otherwise.
+        side: of the images in pixels, to which they are resized (0: as they are).
         normalise: `channel`: each channel less its mean, by its standard deviation; `pixel`: each pixel less
             its mean over the training images, in units of 0-255.
         crop: random crops from images padded by so many pixels (0: none).
@@ -92,6 +93,7 @@ class Recipe:
     warmup: float = 0.1
     warmup_rate: float | None = None
     init: Init = "zero-gamma"
+    side: int = 0
     normalise: Literal["channel", "pixel"] = "channel"
     crop: int = 4
     pad: Literal["reflect", "zero"] = "reflect"

@@ -41,7 +41,10 @@ class Worker:
 
     def data(self, recipe: Recipe) -> Split:
         """The recipe's split on this device; the last one is kept."""
-        which = (recipe.split, recipe.train_images, recipe.val_images, recipe.normalise, recipe.pca > 0)
+        which = (
+            *(recipe.split, recipe.train_images, recipe.val_images),
+            *(recipe.side, recipe.normalise, recipe.pca > 0),
+        )
         if which not in self._splits:
             self._splits.clear()
             self._splits[which] = split(self.images, recipe, self.device)

@@ -73,11 +73,12 @@ _IMAGENET = {"input": (3, 224, 224), "classes": 1000}
 
 
 def _presets(name: str, macs: tuple[int, int], ranges: Mapping[str, Any]) -> dict[str, Preset]:
-    """A preset of the ladder, of its controls and of RegNetY."""
+    """A preset of the ladder, of its controls, of its two ends and of RegNetY."""
     gated = {**ranges.get("regnet", {}), "se": (0.25,)}
     return {
         name: Preset(ranges, macs),
         f"{name}-controls": Preset({**ranges, "spaces": CONTROLS}, macs),
+        f"{name}-pair": Preset({**ranges, "spaces": ("A", "RegNetX")}, macs),
         f"{name}-y": Preset({**ranges, "spaces": ("RegNetY",), "regnet": gated}, macs),
     }
 

@@ -121,7 +121,7 @@ def run_all(
     **given: Any,
 ) -> None:
     """Runs the parts one after another, each from where it was left, until the budget (seconds) is spent."""
-    spent = {part.name: _elapsed(folder / part.name) for part in wanted}
+    spent = {part.name: elapsed(folder / part.name) for part in wanted}
     for part in wanted:
         left = None if budget is None else budget - sum(spent.values()) + spent[part.name]
         if left is not None and left <= spent[part.name]:
@@ -129,10 +129,10 @@ def run_all(
             continue
         reporter.line(f"{part.name}: {part.models} models of each of {', '.join(part.spaces)}")
         launch(settle(part, folder, recipe, timeout=left, **given), reporter)
-        spent[part.name] = _elapsed(folder / part.name)
+        spent[part.name] = elapsed(folder / part.name)
 
 
-def _elapsed(run: Path) -> float:
+def elapsed(run: Path) -> float:
     """Seconds of search in a run directory, which may not be there yet."""
     if not (run / "trials.arrows").exists():
         return 0.0

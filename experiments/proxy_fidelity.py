@@ -1,0 +1,385 @@
+"""`python -m experiments.proxy_fidelity`: how far a brief training ranks networks as a long one does.
+
+Random networks of AnyNet A and RegNet, together, are trained by a long recipe with two seeds, and by brief
+ones: one, two and five epochs, and variants that cost as much as one epoch: other numbers of images, smaller
+images, other learning rates, another initialisation. The variants are halved as networks are added: those
+whose ranking is furthest from the long one's drop out.
+
+The table says for each recipe Kendall's tau-b with the long ranking (with 95% intervals over networks, by the
+bootstrap), how many of the long recipe's best tenth are in its own, and what it costs; beside them parameters
+and multiply-adds, which need no training, and the long recipe's own second seed, which is the ceiling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import stats
+
+from nas.cli import duration, guard, positive
+
+if TYPE_CHECKING:
+    from nas.planning import Plan
+    from nas.progress import Reporter
+
+RESULTS = "experiments/results/proxy_fidelity"
+FILE = "trainings.parquet"
+EXAMPLES = """\
+  python -m experiments.proxy_fidelity --data-dir ../shared/data --budget 2h
+  python -m experiments.proxy_fidelity --preset gpu --nets 96 --data-dir DIR
+  python -m experiments.proxy_fidelity --report
+"""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recipe that is compared with the long one.
+
+    Attributes:
+        changes: fields of the recipe of one epoch of all images.
+        kept: it stays when variants are halved.
+    """
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    kept: bool = False
+    seed: int = 0
+
+
+def variants(images: int, side: int, lr: float, batch: int) -> list[Variant]:
+    """All of them.
+
+    Args:
+        images: to train on; side: of them, in pixels; lr, batch: of the recipe of one epoch.
+    """
+    per_epoch = images // batch
+    small = 3 * side // 4
+    return [
+        Variant("1 epoch", kept=True),
+        Variant("2 epochs", {"epochs": 2}, kept=True),
+        Variant("5 epochs", {"epochs": 5}, kept=True),
+        Variant("3 epochs of a third", {"epochs": 3, "train_images": images // 3}),
+        Variant("9 epochs of a ninth", {"epochs": 9, "train_images": images // 9}),
+        Variant(f"{small} pixels", {"side": small, "steps": round(per_epoch * (side / small) ** 2)}),
+        Variant(f"lr {lr / 4:g}", {"lr": lr / 4}),
+        Variant(f"lr {2 * lr:g}", {"lr": 2 * lr}),
+        Variant("default initialisation", {"init": "default"}),
+    ]
+
+
+def longs(epochs: int, seeds: int) -> list[Variant]:
+    """The long recipe with each seed."""
+    return [Variant(f"long, seed {seed}", {"epochs": epochs}, seed=seed) for seed in range(seeds)]
+
+
+def _is_long(recipe: str) -> bool:
+    return recipe.startswith("long")
+
+
+# -- Training ------------------------------------------------------------------------------------------------
+
+
+def base(given: argparse.Namespace) -> Plan:
+    """The plan of one epoch of all images, on as many networks of A and RegNet as are asked for."""
+    from experiments.regnet_reduction import ladder
+    from nas.options import Options
+    from nas.planning import plan
+    from nas.strategies import Proposal
+
+    assert ladder.PRESETS
+    made = plan(
+        Options(
+            space="ladder",
+            preset=f"{given.preset}-pair",
+            strategy="random:stratify=space",
+            trials=given.nets,
+            seed_points="none",
+            keep=0,
+            confirm=0,
+            dataset=given.dataset,
+            data_dir=given.data_dir,
+            workers=given.workers,
+            executor=given.executor,
+            run=str(Path(given.run) / "base"),
+        )
+    )
+    strategy = made.searcher(made.problem())
+    nets = [strategy.ask(trial) for trial in range(given.nets)]
+    points = {f"{i}": net.choices for i, net in enumerate(nets) if isinstance(net, Proposal)}
+    recipe = dataclasses.replace(made.recipe, epochs=1, train_images=None)
+    return dataclasses.replace(made, points=points, recipe=recipe, latency=None)
+
+
+def train(plan: Plan, variant: Variant, count: int, folder: Path, left: float, reporter: Reporter) -> float:
+    """Trains the first networks by a variant, from where it was left; returns the seconds that it took."""
+    from experiments.regnet_reduction.run import elapsed
+    from nas.launch import launch
+
+    run = folder / variant.name.replace(" ", "-").replace(",", "")
+    before = elapsed(run)
+    timeout = before + left if left < math.inf else None
+    recipe = dataclasses.replace(plan.recipe, name=variant.name, **variant.changes)
+    reporter.line(f"{variant.name}: {count} networks")
+    launch(
+        dataclasses.replace(plan, run=run, recipe=recipe, trials=count, seed=variant.seed, timeout=timeout),
+        reporter,
+    )
+    return elapsed(run) - before
+
+
+def train_all(given: argparse.Namespace, reporter: Reporter) -> None:
+    """Trains by stages of ever more networks and ever fewer variants, until the budget is spent."""
+    from experiments.regnet_reduction.run import elapsed
+    from nas import sources
+
+    plan, folder = base(given), Path(given.run)
+    images = sources.count(plan.place) - plan.recipe.val_images
+    alive = variants(images, plan.shape[1], plan.recipe.lr, plan.recipe.batch)
+    long = longs(given.long, given.seeds)
+    left = given.budget - sum(elapsed(run) for run in folder.glob("*")) if given.budget else math.inf
+    for size in dict.fromkeys(math.ceil(given.nets / parts) for parts in (4, 2, 1)):
+        for variant in (*long, *alive):
+            if left > 0:
+                left -= train(plan, variant, size, folder, left, reporter)
+        rows = gather(folder)
+        fates = {finding.name: finding.tau for finding in compare(rows)}
+        free = [variant for variant in alive if not variant.kept]
+        free.sort(key=lambda variant: -fates.get(variant.name, -1.0))
+        dropped = set() if size == given.nets else {v.name for v in free[math.ceil(len(free) / 2) :]}
+        alive = [variant for variant in alive if variant.name not in dropped]
+
+
+# -- The table -----------------------------------------------------------------------------------------------
+
+
+def gather(folder: Path) -> list[dict[str, Any]]:
+    """One row for each training that lies in a folder."""
+    from nas.store import Run
+
+    taken = (
+        *("key", "genome", "choices", "params", "macs", "depth", "curve", "val_accuracy"),
+        *("train_seconds", "seed", "device", "versions"),
+    )
+    return [
+        {
+            "recipe": json.loads(row["recipe"])["name"],
+            "design_space": json.loads(row["choices"])["space"],
+            "settings": row["recipe"],
+            **{name: row[name] for name in taken},
+        }
+        for file in sorted(folder.glob("*/trials.arrows"))
+        for row in Run(file.parent).table().to_pylist()
+        if row["status"] == "ok"
+    ]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How well a recipe ranks networks.
+
+    Attributes:
+        nets: that it and the long recipe have trained.
+        tau: Kendall's tau-b with the mean of the long recipe's accuracies; low, high: its 95% interval.
+        recall: share of the long recipe's best tenth that is in its best tenth.
+        seconds: of training steps, for one network in the mean.
+    """
+
+    name: str
+    nets: int
+    tau: float
+    low: float
+    high: float
+    recall: float
+    seconds: float
+
+
+def compare(rows: Sequence[Mapping[str, Any]], repeats: int = 2000) -> list[Finding]:
+    """The recipes beside the long one, its own second seed, and costs that need no training."""
+    by_recipe: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in rows:
+        by_recipe.setdefault(row["recipe"], {})[row["key"]] = row
+    seeds = [by_recipe[name] for name in by_recipe if _is_long(name)]
+    if not seeds:
+        return []
+    # As many seeds as there are for all networks: a mean over more seeds would be a better one for some.
+    truth = {key: float(row["val_accuracy"]) for key, row in seeds[0].items()}
+    if len(seeds) > 1 and set(seeds[1]) >= set(truth):
+        truth = {key: float(np.mean([seed[key]["val_accuracy"] for seed in seeds[:2]])) for key in truth}
+    scores: dict[str, dict[str, float]] = {
+        name: {key: row["val_accuracy"] for key, row in found.items()}
+        for name, found in by_recipe.items()
+        if not _is_long(name)
+    }
+    for cost in ("params", "macs"):
+        scores[cost] = {key: row[cost] for key, row in seeds[0].items()}
+    findings = [
+        _finding(name, found, truth, _mean_seconds(by_recipe.get(name, {})), repeats)
+        for name, found in scores.items()
+    ]
+    if len(seeds) > 1:
+        one, other = ({key: row["val_accuracy"] for key, row in seed.items()} for seed in seeds[:2])
+        findings.append(
+            _finding("long, one seed beside another", other, one, _mean_seconds(seeds[1]), repeats)
+        )
+    return [finding for finding in findings if finding.nets >= FEW]
+
+
+FEW = 4
+"""Networks below which nothing is ranked."""
+
+
+def _mean_seconds(found: Mapping[str, Mapping[str, Any]]) -> float:
+    return float(np.mean([row["train_seconds"] for row in found.values()])) if found else 0.0
+
+
+def _finding(
+    name: str, scores: Mapping[str, float], truth: Mapping[str, float], seconds: float, repeats: int
+) -> Finding:
+    keys = sorted(scores.keys() & truth.keys())
+    x, y = (np.array([some[key] for key in keys]) for some in (scores, truth))
+    if len(keys) < FEW:
+        return Finding(name, len(keys), math.nan, math.nan, math.nan, math.nan, seconds)
+    rng = np.random.default_rng(0)
+    taus = []
+    for _ in range(repeats):
+        drawn = rng.integers(len(keys), size=len(keys))
+        taus.append(stats.kendalltau(x[drawn], y[drawn]).statistic)
+    low, high = np.nanquantile(taus, [0.025, 0.975])
+    tenth = math.ceil(len(keys) / 10)
+    best = [set(np.argsort(-values, kind="stable")[:tenth].tolist()) for values in (x, y)]
+    tau = float(stats.kendalltau(x, y).statistic)
+    return Finding(
+        name, len(keys), tau, float(low), float(high), len(best[0] & best[1]) / tenth, float(seconds)
+    )
+
+
+# -- The report ----------------------------------------------------------------------------------------------
+
+
+def text(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The findings as Markdown."""
+    findings = compare(rows)
+    longest = max(json.loads(row["settings"])["epochs"] for row in rows if _is_long(row["recipe"]))
+    lines = [
+        "# How far brief training can be trusted",
+        "",
+        f"`python -m experiments.proxy_fidelity` on {rows[0]['device']}: networks of AnyNet A and RegNet, "
+        f"ranked beside {longest} epochs. Seconds are those of training steps for one network.",
+        "",
+        "| recipe | networks | tau-b, 95% interval | best tenth found | seconds | tau per minute |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for f in sorted(findings, key=lambda f: -f.tau):
+        rate = f"{60 * f.tau / f.seconds:.2f}" if f.seconds else ""
+        lines.append(
+            f"| {f.name} | {f.nets} | {f.tau:+.2f} ({f.low:+.2f} to {f.high:+.2f}) | {f.recall:.0%} "
+            f"| {f.seconds:.0f} | {rate} |"
+        )
+    if not findings:
+        lines.append(
+            f"\nFewer than {FEW} networks are trained by the long recipe and another: nothing is ranked."
+        )
+    trained = [f for f in findings if f.seconds and not _is_long(f.name)]
+    if trained:
+        best = max(trained, key=lambda f: f.tau / f.seconds)
+        lines += ["", f"Best tau per second: {best.name}.", "", "![tau over seconds](tau.svg)"]
+    return [*lines, ""]
+
+
+def figure(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
+    """Tau over seconds, with intervals; the ceiling as a line."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "proxy_fidelity"
+    from matplotlib import pyplot as plt
+
+    findings = compare(rows)
+    picture, panel = plt.subplots(figsize=(7, 4.5))
+    for f in findings:
+        if _is_long(f.name):
+            panel.axhline(f.tau, ls="--", color="grey", label="the long recipe's own second seed")
+        elif f.seconds:
+            panel.errorbar(f.seconds, f.tau, [[f.tau - f.low], [f.high - f.tau]], fmt="o", capsize=2)
+            panel.annotate(f.name, (f.seconds, f.tau), (5, 3), textcoords="offset points", fontsize=7)
+        else:
+            panel.axhline(f.tau, ls=":", lw=0.8, label=f"{f.name}, without training")
+    panel.set_xscale("log")
+    panel.set_xlabel("seconds of training for one network")
+    panel.set_ylabel("Kendall's tau-b with the long ranking")
+    if findings:
+        panel.legend(fontsize=7, loc="lower right")
+    picture.tight_layout()
+    picture.savefig(file, metadata={"Date": None})
+    plt.close(picture)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    summary, _, rest = (__doc__ or "").partition("\n")
+    p = argparse.ArgumentParser(
+        prog="python -m experiments.proxy_fidelity",
+        description=f"{summary.partition(': ')[2]}\n{rest}",
+        epilog=f"examples:\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--preset", choices=("laptop", "gpu"), default="laptop", help="of the networks' ranges")
+    p.add_argument("--nets", type=positive, default=16, metavar="N", help="(default: %(default)s)")
+    p.add_argument("--long", type=positive, default=30, metavar="N", help="epochs (default: %(default)s)")
+    p.add_argument("--seeds", type=positive, default=2, metavar="N", help="of the long recipe (default: 2)")
+    p.add_argument("--budget", type=duration, metavar="TIME", help="of all training, such as 2h")
+    p.add_argument("--dataset", default="cifar10", metavar="NAME", help="(default: cifar10)")
+    p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
+    p.add_argument("--workers", type=positive, metavar="N", help="(default: one per core)")
+    p.add_argument("--executor", choices=("ray", "local"), default="ray", help="(default: ray)")
+    p.add_argument(
+        "--run",
+        default="runs/proxy_fidelity",
+        metavar="DIR",
+        help="run directories; what is there is continued (default: %(default)s)",
+    )
+    p.add_argument("--report", action="store_true", help="train nothing: write the report in --out again")
+    p.add_argument(
+        "--out",
+        metavar="DIR",
+        help=f"where table, figure and text go (default: that of --run; with --report {RESULTS})",
+    )
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    from nas.options import UsageError
+    from nas.progress import Reporter
+
+    given = arguments().parse_args(argv)
+    out = Path(given.out or (RESULTS if given.report else given.run))
+    if not given.report:
+        train_all(given, Reporter())
+        out.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(gather(Path(given.run))), out / FILE, compression="zstd")
+    if not (out / FILE).exists():
+        raise UsageError(f"--report: there is no {out / FILE}: train the networks first")
+    rows = pq.read_table(out / FILE).to_pylist()
+    if not any(_is_long(row["recipe"]) for row in rows):
+        raise UsageError(f"{out / FILE} has no network that was trained by the long recipe")
+    lines = text(rows)
+    (out / "README.md").write_text("\n".join(lines))
+    figure(rows, out / "tau.svg")
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guard(main))

@@ -18,6 +18,7 @@ VERBS = {
     "train": "train one network fully, or fine-tune it on other data",
     "scale": "make a network deeper, wider, or one for larger images",
     "table": "write a run's table as Parquet",
+    "reduce": "find constraints under which a space is better, or smaller and as good",
 }
 """Every command, which is also the module `nas.<verb>`, and what it is for."""
 

@@ -174,6 +174,36 @@ def space(
     return enter
 
 
+def constrained(base: str) -> Callable[[Callable[[Chooser], Chooser]], Space]:
+    """Decorator: a space under constraints, for a file of one's own.
+
+    >>> @constrained("anynet_a")
+    ... def tied(choose):
+    ...     return tie(choose, each("b"))
+
+    The function wraps the chooser (see `search_spaces.reduce`). The space has the presets and arguments of
+    its base, but not the points, which may not keep the constraints. It is found as FILE.py:tied, and not
+    registered, so that files may call theirs as they like.
+
+    Args:
+        base: any name that `find` takes.
+    """
+    inner = find(base)
+
+    def enter(constrain: Callable[[Chooser], Chooser]) -> Space:
+        def draw(choose: Chooser, **arguments: Any) -> Genome:
+            return inner.function(constrain(choose), **arguments)
+
+        draw.__doc__ = constrain.__doc__
+        vars(draw)["__signature__"] = inspect.signature(inner.function)
+        presets = {name: replace(preset, points={}) for name, preset in inner.presets.items()}
+        return Space(
+            constrain.__name__, draw, presets=presets, arguments=inner.arguments, all_live=inner.all_live
+        )
+
+    return enter
+
+
 def classic(
     name: str,
     build: Callable[..., Genome],
@@ -200,7 +230,7 @@ def classic(
 
 
 def find(name: str) -> Space:
-    """The space of that name or alias, the function in a `FILE.py:FUNCTION`, or `around:` a network.
+    """The space of that name or alias, the one in a `FILE.py:FUNCTION`, or `around:` a network.
 
     Raises:
         UnknownSpaceError: there is none.
@@ -237,11 +267,11 @@ def _from_file(name: str) -> Space:
     name = f"{path.as_posix()}:{function}"  # ./mine.py is mine.py
     if not path.is_file():
         raise SpaceError(f"no file {file}")
-    known = set(SPACES)
-    loaded = load_file(path)
-    if function in SPACES and function not in known:
+    found = getattr(load_file(path), function, None)
+    if function in SPACES and SPACES[function].function is found:
         return replace(SPACES[function], name=name)
-    found = getattr(loaded, function, None)
+    if isinstance(found, Space):
+        return replace(found, name=name)
     if not callable(found):
         raise SpaceError(f"{file} has no function {function!r}")
     return Space(name, found)

@@ -296,7 +296,7 @@ from search_spaces.anynet_reduced import anynet_e
 from search_spaces.reduce import tie, within
 from search_spaces.registry import space
 
-@space(like=anynet_e)
+@space(like=anynet_e, all_live=True)
 def anynet_f(choose, **arguments):
     """AnyNet F: E of constant, moderate depth."""
     return anynet_e(within(choose, each("d"), 2, 4), **arguments)
@@ -315,6 +315,7 @@ def test_an_experimenter_writes_f(tmp_path: Path) -> None:
         census = sample(space, 30)
         assert census.valid == 30
         assert size(space, census).vectors == 15 * 330 * 3 * 6  # C(6, 4) · C(11, 4) · b · g
+    assert find(f"{file}:anynet_f").all_live  # found again, it is still the registered one
     with pytest.raises(SpaceError, match="no argument 'colour'"):
         find(f"{file}:anynet_f").bind(colour=1)
     del SPACES["anynet_f"]

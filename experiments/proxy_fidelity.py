@@ -153,7 +153,7 @@ def train_all(given: argparse.Namespace, reporter: Reporter) -> None:
             if left > 0:
                 left -= train(plan, variant, size, folder, left, reporter)
         rows = gather(folder)
-        fates = {finding.name: finding.tau for finding in compare(rows)}
+        fates = {finding.name: finding.tau for finding in compare(rows, repeats=0)}
         free = [variant for variant in alive if not variant.kept]
         free.sort(key=lambda variant: -fates.get(variant.name, -1.0))
         dropped = set() if size == given.nets else {v.name for v in free[math.ceil(len(free) / 2) :]}
@@ -255,7 +255,7 @@ def _finding(
     for _ in range(repeats):
         drawn = rng.integers(len(keys), size=len(keys))
         taus.append(stats.kendalltau(x[drawn], y[drawn]).statistic)
-    low, high = np.nanquantile(taus, [0.025, 0.975])
+    low, high = np.nanquantile(taus, [0.025, 0.975]) if taus else (math.nan, math.nan)
     tenth = math.ceil(len(keys) / 10)
     best = [set(np.argsort(-values, kind="stable")[:tenth].tolist()) for values in (x, y)]
     tau = float(stats.kendalltau(x, y).statistic)
@@ -267,9 +267,8 @@ def _finding(
 # -- The report ----------------------------------------------------------------------------------------------
 
 
-def text(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def text(rows: Sequence[Mapping[str, Any]], findings: Sequence[Finding]) -> list[str]:
     """The findings as Markdown."""
-    findings = compare(rows)
     longest = max(json.loads(row["settings"])["epochs"] for row in rows if _is_long(row["recipe"]))
     lines = [
         "# How far brief training can be trusted",
@@ -297,7 +296,7 @@ def text(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*lines, ""]
 
 
-def figure(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
+def figure(findings: Sequence[Finding], file: Path) -> None:
     """Tau over seconds, with intervals; the ceiling as a line."""
     import matplotlib as mpl
 
@@ -305,7 +304,6 @@ def figure(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "proxy_fidelity"
     from matplotlib import pyplot as plt
 
-    findings = compare(rows)
     picture, panel = plt.subplots(figsize=(7, 4.5))
     for f in findings:
         if _is_long(f.name):
@@ -374,9 +372,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = pq.read_table(out / FILE).to_pylist()
     if not any(_is_long(row["recipe"]) for row in rows):
         raise UsageError(f"{out / FILE} has no network that was trained by the long recipe")
-    lines = text(rows)
+    findings = compare(rows)
+    lines = text(rows, findings)
     (out / "README.md").write_text("\n".join(lines))
-    figure(rows, out / "tau.svg")
+    figure(findings, out / "tau.svg")
     print("\n".join(lines))
     return 0
 

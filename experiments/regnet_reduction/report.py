@@ -23,9 +23,12 @@ from experiments.regnet_reduction.compare import (
     compare,
 )
 from experiments.regnet_reduction.figures import ranges
-from experiments.regnet_reduction.ladder import LADDER
+from experiments.regnet_reduction.ladder import LADDER, PRESETS
 from experiments.regnet_reduction.models import Models, column, of, read
 from nas.edf import e_fit, edf, ks, sample_size
+from nas.proposals import EVIDENCE, propose
+from search_spaces import find
+from search_spaces.census import sample
 
 NUMBERS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten"}
 
@@ -54,6 +57,7 @@ def text(models: Models, preset: str) -> list[str]:
         *_initialisation(models, after),
         *_relations(models, after),
         *_best(models, after),
+        *_proposals(models, after, preset),
         "## How large the spaces are",
         "",
         *sizes.table(preset),
@@ -304,3 +308,39 @@ def _best(models: Models, after: str) -> list[str]:
     ]
     lines += [f"| {letter} | {' | '.join(map(str, spans.values()))} |" for letter, spans in found.items()]
     return [*lines, ""]
+
+
+def _proposals(models: Models, after: str, preset: str) -> list[str]:
+    """What the table of AnyNet A alone would have one test next."""
+    part = of(models, "ladder", "A")
+    if len(part) < FEW:
+        return []
+    records = [{k: v for k, v in json.loads(m["choices"]).items() if k != "space"} for m in part]
+    space = find("anynet").bind(**PRESETS[preset].arguments.get("anynet", {}))
+    found = propose(records, [m["top1"] for m in part], sample(space, 20).asked)
+    spoken = sum(proposal.p <= EVIDENCE for proposal in found)
+    lines = [
+        f"## What the models of A propose {after}",
+        "",
+        f"Constraints as `nas.reduce` proposes them, from the {len(part)} models of A alone: rank correlation of "
+        f"error with how nearly a model keeps each, and p by permutation. {spoken} of {len(found)} have p of at "
+        f"most {EVIDENCE:g}, where chance alone would give about {EVIDENCE * len(found):.0f}; all with p below "
+        "0.3, and the paper's steps:",
+        "",
+        "| constraint | rho | p | step of the paper |",
+        "|---|---:|---:|---|",
+    ]
+    for proposal in found:
+        step = STEPS.get(str(proposal.constraint), "")
+        if proposal.p < 0.3 or step:
+            lines.append(f"| {proposal.constraint} | {proposal.rho:+.2f} | {proposal.p:.3f} | {step} |")
+    return [*lines, ""]
+
+
+STEPS = {
+    "stage*.b tied": "A to B",
+    "stage*.g tied": "B to C",
+    "stage*.w increasing": "C to D",
+    "stage*.d increasing": "D to E",
+}
+"""The paper's reductions as proposals."""

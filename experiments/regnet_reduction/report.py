@@ -181,10 +181,14 @@ def _tested(plain: Sequence[Finding], alike: Sequence[Finding]) -> list[str]:
     for one, other in zip(plain, alike, strict=True):
         needed = "" if one.models is None else f"{one.models:,}"
         lines.append(
-            f"| {one.hypothesis} | {one.difference:+.2f} | {one.p:.4f} | {one.corrected:.4f} | {_yes(one)} "
-            f"| {needed} | {other.difference:+.2f} | {other.corrected:.4f} | {_yes(other)} |"
+            f"| {one.hypothesis} | {one.difference:+.2f} | {_p(one.p)} | {_p(one.corrected)} | {_yes(one)} "
+            f"| {needed} | {other.difference:+.2f} | {_p(other.corrected)} | {_yes(other)} |"
         )
     return lines
+
+
+def _p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
 def _yes(finding: Finding) -> str:
@@ -217,7 +221,7 @@ def _distances(models: Models) -> list[str]:
     for before, name in pairwise(names):
         step, whole = ks(there[before], there[name]), ks(there["A"], there[name])
         lines.append(
-            f"| {before} to {name} | {step.value:.2f} | {step.p:.3f} | {whole.value:.2f} | {whole.p:.3f} |"
+            f"| {before} to {name} | {step.value:.2f} | {_p(step.p)} | {whole.value:.2f} | {_p(whole.p)} |"
         )
     return [*lines, ""]
 
@@ -261,7 +265,7 @@ def _initialisation(models: Models, after: str) -> list[str]:
         "",
         f"From the least mean error up: {orders[0]} with `zero-gamma`, {orders[1]} with `default`. {changed} "
         f"Error and depth: rank correlation {rho[0]:+.2f} with `zero-gamma`, {rho[1]:+.2f} with `default`. "
-        f"Between the two rankings of the same models: tau-b {tau.statistic:.2f} (p {tau.pvalue:.2g}).",
+        f"Between the two rankings of the same models: tau-b {tau.statistic:.2f} (p {_p(tau.pvalue)}).",
         "",
     ]
 
@@ -322,20 +326,23 @@ def _proposals(models: Models, after: str, preset: str) -> list[str]:
     lines = [
         f"## What the models of A propose {after}",
         "",
-        f"Constraints as `nas.reduce` proposes them, from the {len(part)} models of A alone: rank correlation of "
-        f"error with how nearly a model keeps each, and p by permutation. {spoken} of {len(found)} have p of at "
-        f"most {EVIDENCE:g}, where chance alone would give about {EVIDENCE * len(found):.0f}; all with p below "
-        "0.3, and the paper's steps:",
+        f"Constraints as `nas.reduce` proposes them, from the {len(part)} models of A alone: rank correlation "
+        f"of error with how nearly a model keeps each, and p by permutation. {spoken} of {len(found)} have p "
+        f"of at most {EVIDENCE:g}, where chance alone would give about {EVIDENCE * len(found):.0f}. All with p "
+        f"below {SHOWN:g}, and the paper's steps:",
         "",
         "| constraint | rho | p | step of the paper |",
         "|---|---:|---:|---|",
     ]
     for proposal in found:
         step = STEPS.get(str(proposal.constraint), "")
-        if proposal.p < 0.3 or step:
+        if proposal.p < SHOWN or step:
             lines.append(f"| {proposal.constraint} | {proposal.rho:+.2f} | {proposal.p:.3f} | {step} |")
     return [*lines, ""]
 
+
+SHOWN = 0.3
+"""p below which a proposal is listed."""
 
 STEPS = {
     "stage*.b tied": "A to B",

@@ -326,10 +326,10 @@ def _proposals(models: Models, after: str, preset: str) -> list[str]:
     lines = [
         f"## What the models of A propose {after}",
         "",
-        f"Constraints as `nas.reduce` proposes them, from the {len(part)} models of A alone: rank correlation "
-        f"of error with how nearly a model keeps each, and p by permutation. {spoken} of {len(found)} have p "
-        f"of at most {EVIDENCE:g}, where chance alone would give about {EVIDENCE * len(found):.0f}. All with p "
-        f"below {SHOWN:g}, and the paper's steps:",
+        f"Constraints as `nas.reduce` proposes them, from the {len(part)} models of A alone: rank "
+        "correlation of error with how nearly a model keeps each, and p by permutation. "
+        f"{spoken} of {len(found)} have p of at most {EVIDENCE:g}, where chance alone would give about "
+        f"{EVIDENCE * len(found):.0f}. All with p below {SHOWN:g}, and the paper's steps:",
         "",
         "| constraint | rho | p | step of the paper |",
         "|---|---:|---:|---|",

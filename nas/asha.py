@@ -100,15 +100,16 @@ ENDED = 10
 class Reach:
     """For several goals: a trial is stopped that cannot reach the front of the trials that ended.
 
-    From a rung on, its accuracy is taken to rise by as much as that of any trial that was trained to its end;
-    the other goals are known. When a trial that ended is as good in every goal even so, it is stopped. Were
-    the curves drawn alike, a trial would rise more than n others with a probability of 1/(n + 1), which is
-    then how often one is stopped wrongly at a rung, at most.
+    From a rung on, its error is taken to fall by the largest factor by which that of a trial fell which was
+    trained to its end; the other goals are known. When a trial that ended is as good in every goal even so,
+    it is stopped. Were all curves drawn alike, one would fall more than those of n others with a probability
+    of 1/(n + 1), which is how often a trial is stopped wrongly at a rung, at most; but those that were
+    stopped are not among the n. experiments/results/multifidelity has the rate that was measured.
     """
 
     def __init__(self, rungs: Sequence[int], goals: Sequence[Goal]) -> None:
         self.rungs, self.goals = rungs, goals
-        self.rises: dict[int, float] = {}  # rung -> the most that an accuracy rose from there to the end
+        self.left: dict[int, float] = {}  # rung -> the least share of an error that was left at the end
         self.ended: list[tuple[float, ...]] = []
 
     def judge(self, trial: int, row: Row) -> str | None:
@@ -116,7 +117,7 @@ class Reach:
         epoch = len(row["curve"])
         if epoch not in self.rungs[:-1] or len(self.ended) < ENDED:
             return None
-        most = min(1.0, row["val_accuracy"] + self.rises[epoch])
+        most = 1 - (1 - row["val_accuracy"]) * self.left[epoch]
         hoped = self._values({**row, "val_accuracy": most})
         if hoped is None or not any(_covers(point, hoped) for point in self.ended):
             return None
@@ -129,8 +130,9 @@ class Reach:
             return
         self.ended.append(point)
         for rung in self.rungs[:-1]:
-            rise = row["val_accuracy"] - row["curve"][rung - 1]["accuracy"]
-            self.rises[rung] = max(rise, self.rises.get(rung, -math.inf))
+            error = 1 - row["curve"][rung - 1]["accuracy"]
+            left = (1 - row["val_accuracy"]) / error if error else 1.0
+            self.left[rung] = min(left, self.left.get(rung, math.inf))
 
     def _values(self, row: Row) -> tuple[float, ...] | None:
         found = [goal.of(row) for goal in self.goals]

@@ -24,9 +24,10 @@ def heading(command: str) -> list[str]:
         "# Trainings that are cut short",
         "",
         f"`{command}` made these tables and `regret.svg`",
-        "from the Parquet files beside them. It goes on with what is there; `--report` writes the report alone.",
-        "Learning curves and times are those that the surrogate of NAS-Bench-301 expects of DARTS cells over 98",
-        f"epochs. Random search draws from a pool of {POOL:,} random cells, other strategies search the space.",
+        "from the Parquet files beside them. It goes on with what is there; `--report` writes the report",
+        "alone. Learning curves and times are those that the surrogate of NAS-Bench-301 expects of DARTS",
+        f"cells over 98 epochs. Random search draws from a pool of {POOL:,} random cells, other strategies",
+        "search the whole space.",
         "The curves have no noise: on real ones all of this saves less.",
         "",
     ]
@@ -110,9 +111,9 @@ def fronts(rows: Rows) -> list[str]:
     return [
         "## Several goals: what a front prunes",
         "",
-        f"Accuracy and multiply-adds, random search, {FRONTS} trials each, {len(rows)} seeds; the rule begins",
-        f"when {ENDED} trials have ended. A trial was pruned wrongly if, trained to its end, none of those that",
-        "had ended when it was pruned would have been as good in both goals.",
+        f"Accuracy and multiply-adds, random search, {FRONTS} trials each, {len(rows)} seeds; the rule",
+        f"begins when {ENDED} trials have ended. A trial was pruned wrongly if, trained to its end, none of",
+        "those that had ended when it was pruned would have been as good in both goals.",
         "",
         "| trials | pruned | wrongly, of all | wrongly, of the pruned | epochs trained |",
         "|---:|---:|---:|---:|---:|",
@@ -143,8 +144,8 @@ def extrapolation(rows: Rows) -> list[str]:
         "",
         "The share of pairs of networks that are put in the order in which they end, by the last value and",
         "by least-squares fits of c - a·x^-b (power law) and c - a·exp(-bx) (exponential) to all epochs so",
-        "far. The surrogate's cells are random ones. NATS-Bench's curves are measured, of three networks each",
-        "with one to three seeds: a pair there is little evidence.",
+        "far. The surrogate's cells are random ones. NATS-Bench's curves are measured, of three networks",
+        "with one to three seeds each: a pair there is little evidence.",
         "",
         f"| curves | pairs | after epoch | {' | '.join(methods)} |",
         f"|---|---:|---:|{'---:|' * len(methods)}",
@@ -156,9 +157,9 @@ def extrapolation(rows: Rows) -> list[str]:
 
 
 VERDICT = [
-    "Verdict: no. After few epochs a power law may see what the last value does not, but at later rungs, where",
-    "a wrong cut costs most, it ranks worse, most clearly on the smooth curves of the surrogate. So rungs",
-    "compare last values, and nothing extrapolates.",
+    "Verdict: no. After few epochs a power law may see what the last value does not, but at later rungs,",
+    "where a wrong cut costs most, it ranks worse, most clearly on the smooth curves of the surrogate. So",
+    "rungs compare last values, and nothing extrapolates.",
 ]
 
 

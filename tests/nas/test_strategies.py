@@ -138,7 +138,7 @@ def test_a_pruned_trial_teaches_what_it_showed(name: str) -> None:
                 row |= {"status": status, "reward": value, "val_accuracy": value, "curve": [epoch]}
             strategy.tell(proposal, row)
     assert asked["pruned"] == asked["ok"]
-    assert (asked["pruned"] != asked["failed"]) == STRATEGIES[name].learns
+    assert asked["pruned"] != asked["failed"] or not STRATEGIES[name].learns
 
 
 @EVERY

@@ -264,6 +264,42 @@ def test_a_training_in_this_process_is_stopped_after_an_epoch(tmp_path: Path) ->
     assert told.rungs.epochs == (1, 3)
 
 
+def test_tune_stops_what_the_rule_stops(tmp_path: Path) -> None:
+    """Tune's hooks in the order in which Tune calls them, without its workers."""
+    from ray.tune.schedulers import TrialScheduler
+
+    from nas.cluster import _scheduler, _searcher
+
+    search = Search(planned(tmp_path, scheduler="asha", epochs=3, confirm=0, trials=6))
+    tasks = _searcher(search)
+    scheduler = _scheduler(tasks)
+    for trial in map(str, range(6)):
+        (job,) = tasks.suggest(trial).values()
+        assert json.loads(job.genome)
+        task = search.running[tasks.names[trial]]
+        whole = {"curve": curve_of(task), "started": datetime.now(UTC)}
+        for epoch in range(1, 4):
+            outcome = Outcome(until(whole, epoch))
+            result = {"outcome": outcome, "accuracy": 0.0}
+            action = scheduler.on_trial_result(None, SimpleNamespace(trial_id=trial), result)
+            if action == TrialScheduler.STOP:
+                break
+        else:
+            outcome.row["status"] = "ok"  # as the worker's last step, which is done, has it
+        tasks.on_trial_complete(trial, result)
+        assert tasks.error is None
+    assert tasks.suggest("6") == tasks.FINISHED
+    statuses = Counter((r["status"], len(r["curve"])) for r in search.rows)
+    assert statuses.keys() == {("ok", 3), ("pruned", 1)}
+    assert statuses["ok", 3] + statuses["pruned", 1] == 6
+    # A worker that dies says nothing of how it ended.
+    again = Search(planned(tmp_path, scheduler="asha", epochs=3, confirm=0, trials=7))
+    tasks = _searcher(again)
+    tasks.suggest("0")
+    tasks.on_trial_complete("0", {"outcome": Outcome(until(whole, 1))})
+    assert again.rows[-1]["error"] == "the worker died"
+
+
 @pytest.fixture(scope="module")
 def curves(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of 40 networks with curves of nine epochs of a second."""

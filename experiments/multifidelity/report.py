@@ -27,8 +27,8 @@ def heading(command: str) -> list[str]:
         "from the Parquet files beside them. It goes on with what is there; `--report` writes the report",
         "alone. Learning curves and times are those that the surrogate of NAS-Bench-301 expects of DARTS",
         f"cells over 98 epochs. Random search draws from a pool of {POOL:,} random cells, other strategies",
-        "search the whole space. Seeds share the pool, so errors are those of drawing from it. The curves have",
-        "no noise: on real ones all of this may save less.",
+        "search the whole space. Seeds share the pool, so errors are those of drawing from it. The curves",
+        "have no noise: on real ones all of this may save less.",
         "",
     ]
 

@@ -107,6 +107,14 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def rising(text: str) -> tuple[int, ...]:
+    """Two or more whole numbers above 0, each above the one before, such as `1,3,9`."""
+    numbers = tuple(positive(part.strip()) for part in text.split(","))
+    if len(numbers) < 2 or list(numbers) != sorted(set(numbers)):
+        raise argparse.ArgumentTypeError(f"{text!r}: give two or more rising numbers, such as 1,3,9")
+    return numbers
+
+
 def natural(text: str) -> int:
     """A whole number, 0 included."""
     if not text.isascii() or not text.isdigit():

@@ -39,6 +39,7 @@ def run_ray(source: Source, images: Images, workers: Workers) -> None:
             **({} if workers.address else here),
         )
     searcher = _searcher(source)
+    scheduler = _scheduler(searcher)
     resources: dict[str, float] = {"cpu": workers.threads}
     if workers.gpus:
         resources["gpu"] = workers.gpus
@@ -49,6 +50,7 @@ def run_ray(source: Source, images: Images, workers: Workers) -> None:
                 tune.with_resources(trainable, resources),
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
+                    scheduler=scheduler,
                     num_samples=-1,
                     max_concurrent_trials=workers.count,
                     reuse_actors=True,
@@ -137,6 +139,7 @@ def _searcher(source: Source) -> Any:
             super().__init__(metric="accuracy", mode="max")
             self.source = source
             self.names: dict[str, str] = {}
+            self.stopped: set[str] = set()
             self.error: BaseException | None = None
 
         def suggest(self, trial_id: str) -> Any:
@@ -154,15 +157,24 @@ def _searcher(source: Source) -> Any:
             self.names[trial_id] = task.name
             return {"job": task.job}
 
-        def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            if "epoch" in result and "outcome" not in result and trial_id in self.names:
-                self.source.epoch(self.names[trial_id], result["epoch"], result["accuracy"])
+        def goes_on(self, trial_id: str, outcome: Outcome) -> bool:
+            """Whether a trial that has finished an epoch goes on; none does after an error."""
+            if self.error is not None or trial_id not in self.names:
+                return False
+            try:
+                on = self.source.epoch(self.names[trial_id], outcome.row)
+            except Exception as failure:  # noqa: BLE001 - raised again after Tune has ended
+                self.error = failure
+                return False
+            if not on:
+                self.stopped.add(trial_id)
+            return on
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
             outcome = (result or {}).get("outcome")
-            if outcome is None or error:
+            if outcome is None or error or not ("status" in outcome.row or trial_id in self.stopped):
                 outcome = Outcome({"status": "failed", "error": "the worker died"})
             name = self.names.pop(trial_id, None)
             if name is None or self.error is not None:
@@ -184,6 +196,25 @@ def _searcher(source: Source) -> Any:
             """Nothing to restore."""
 
     return Tasks(source)
+
+
+def _scheduler(tasks: Any) -> Any:
+    """Tune's hook for stopping a trial, where the source's rule decides."""
+    from ray.tune.schedulers import FIFOScheduler
+
+    class Stopping(FIFOScheduler):
+        """Asks the tasks' source after each epoch."""
+
+        def __init__(self) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]
+
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            return self.CONTINUE if tasks.goes_on(trial.trial_id, result["outcome"]) else self.STOP
+
+        def __getstate__(self) -> dict[str, Any]:
+            return {}
+
+    return Stopping()
 
 
 def _trainable() -> Any:
@@ -208,9 +239,7 @@ def _trainable() -> Any:
             return True
 
         def step(self) -> dict[str, Any]:
-            report = next(self.reports)
-            if isinstance(report, Outcome):
-                return {"done": True, "outcome": report, "accuracy": 0.0}
-            return {"epoch": report.epoch, "accuracy": report.accuracy}
+            outcome = next(self.reports)
+            return {"done": "status" in outcome.row, "outcome": outcome, "accuracy": 0.0}
 
     return Trial

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nas.recipe import Recipe
+from nas.results import until
 from nas.strategies import Proposal, Wait
 
 if TYPE_CHECKING:
@@ -40,7 +42,10 @@ class Job:
 
 @dataclass
 class Outcome:
-    """What a worker sends back: the row's columns that it knows, and the trained weights (safetensors)."""
+    """What a worker sends back: the row's columns that it knows, and the trained weights (safetensors).
+
+    A trial that goes on has no status yet; one without a status that ends is stopped.
+    """
 
     row: dict[str, Any]
     weights: bytes | None = None
@@ -48,7 +53,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Task:
-    """One training, under a name that is unique within the run; the other fields are a `Job`'s."""
+    """One training, under a name that is unique within the run.
+
+    Attributes:
+        epochs: of a table's learning curve; None: all. The other fields are a `Job`'s.
+    """
 
     name: str
     proposal: Proposal
@@ -56,6 +65,7 @@ class Task:
     seed: int
     latency: tuple[float, float] | None
     seconds: float
+    epochs: int | None = None
 
     @property
     def job(self) -> Job:
@@ -70,18 +80,20 @@ class Source(Protocol):
 
     Attributes:
         clock: by which it counts seconds.
+        rungs: epochs after which it may want a task to stop.
     """
 
     clock: Callable[[], float]
+    rungs: Sequence[int]
 
     def next(self) -> Task | Wait | None:
         """The next task; None when there will be no more."""
 
-    def epoch(self, name: str, number: int, accuracy: float) -> None:
-        """A task has finished an epoch."""
+    def epoch(self, name: str, row: Mapping[str, Any]) -> bool:
+        """Whether a task goes on that has finished an epoch and whose row would be this if it ended."""
 
     def done(self, name: str, outcome: Outcome) -> None:
-        """A task has ended, however it did."""
+        """A task has ended, however it did: with this row, if it does not go on."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +132,10 @@ def run_local(source: Source, images: Images, workers: Workers) -> None:
         while (task := source.next()) is not None:
             if isinstance(task, Wait):
                 raise RuntimeError("the strategy waits although nothing is running")
-            for report in worker.run(task.job):
-                if isinstance(report, Outcome):
-                    source.done(task.name, report)
-                else:
-                    source.epoch(task.name, report.epoch, report.accuracy)
+            for outcome in worker.run(task.job):
+                if "status" in outcome.row or not source.epoch(task.name, outcome.row):
+                    source.done(task.name, outcome)
+                    break
     finally:
         torch.set_num_threads(threads)
 
@@ -147,7 +158,7 @@ def run_table(source: Source, table: Benchmark, count: int) -> None:
     clock = source.clock
     assert isinstance(clock, Clock)
     began = datetime.now(UTC)
-    running: list[tuple[float, int, Task, Outcome]] = []
+    running: list[tuple[float, int, Looked]] = []
     number = 0
     ended = False
     while running or not ended:
@@ -160,15 +171,47 @@ def run_table(source: Source, table: Benchmark, count: int) -> None:
                     raise RuntimeError("the strategy waits although nothing is running")
                 break
             else:
-                found = table.find(task.proposal.choices)
-                if found is None:
-                    raise LookupError(f"{table.name} has no row of {task.proposal.choices}")
-                end = clock.now + table.seconds(found)
-                times = {"started": clock.now, "finished": end}
-                stamps = {name: began + timedelta(seconds=at) for name, at in times.items()}
-                outcome = Outcome({"device": f"table {table.name}", **table.row(found), **stamps})
-                heapq.heappush(running, (end, number, task, outcome))
+                looked = Looked(task, clock.now, _look_up(table, task, source.rungs))
+                heapq.heappush(running, (looked.next, number, looked))
                 number += 1
         if running:
-            clock.now, _, task, outcome = heapq.heappop(running)
-            source.done(task.name, outcome)
+            clock.now, which, looked = heapq.heappop(running)
+            _, row = looked.parts.popleft()
+            times = {"started": looked.started, "finished": clock.now}
+            row |= {name: began + timedelta(seconds=at) for name, at in times.items()}
+            if looked.parts and source.epoch(looked.task.name, row):
+                heapq.heappush(running, (looked.next, which, looked))
+            else:
+                source.done(looked.task.name, Outcome(row))
+
+
+@dataclass
+class Looked:
+    """A training that a table knows.
+
+    Attributes:
+        started: simulated seconds.
+        parts: each rung that is still ahead and the end: seconds since the start, and the row by then.
+    """
+
+    task: Task
+    started: float
+    parts: deque[tuple[float, dict[str, Any]]]
+
+    @property
+    def next(self) -> float:
+        """Simulated seconds at which the next part is done."""
+        return self.started + self.parts[0][0]
+
+
+def _look_up(table: Benchmark, task: Task, rungs: Sequence[int]) -> deque[tuple[float, dict[str, Any]]]:
+    """The parts of a training. Raises LookupError."""
+    found = table.find(task.proposal.choices)
+    if found is None:
+        raise LookupError(f"{table.name} has no row of {task.proposal.choices}")
+    whole = {"device": f"table {table.name}", **table.row(found, task.epochs)}
+    seconds = table.seconds(found) if task.epochs is None else whole["train_seconds"]
+    ahead = [rung for rung in rungs if rung < len(whole.get("curve") or ())]
+    going = {name: value for name, value in whole.items() if name != "status"}
+    parts = [until(going, rung) for rung in ahead]
+    return deque([*((part["train_seconds"], part) for part in parts), (seconds, whole)])

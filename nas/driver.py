@@ -1,5 +1,8 @@
 """A search: asks a strategy, hands out tasks, records what comes back, and confirms the winner.
 
+A rule may stop tasks on the way (`nas.asha`). Where there are rungs without one, the best are trained again
+for longer before the winner is confirmed.
+
 The tables are the only state. A rerun on the same directory tells the strategy again what is in them, in
 the recorded order, hands out what was journalled without a result, and goes on.
 """
@@ -11,24 +14,29 @@ import math
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cells.genome import Genome
 from cells.ops import Invalid
+from nas.asha import learn
 from nas.dispatch import Outcome, Task
-from nas.options import UsageError
+from nas.options import Limits, UsageError
 from nas.planning import Plan
 from nas.recipe import Recipe
-from nas.results import by, describe, ranking
+from nas.results import COSTS, by, describe, ranking
 from nas.store import ASKS, TRIALS, Memory, Stream, write_atomically
 from nas.strategies import Exhausted, Proposal, Settled, Wait
 from search_spaces import Replay, ReplayError
 
 TRAINED = ("ok", "pruned", "failed")
 """Statuses of trials that were dispatched."""
+
+SCORED = ("ok", "pruned")
+"""Of those, the ones that have a reward: of a pruned trial, what it showed last."""
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -60,18 +68,24 @@ class Search:
         self.by_trial = {row["trial"]: row for row in self.rows if row["stage"] == "search"}
         self.asked_after = {ask["trial"]: int(ask["asked_after"]) for ask in self.asks.rows}
         self.statuses = Counter(row["status"] for row in self.by_trial.values())
-        self.spans = [_seconds(row) for row in self.by_trial.values() if row["status"] == "ok"]
+        self.spans = [_seconds(row) for row in self.by_trial.values() if row["status"] in SCORED]
         self.resumed = len(self.rows)
         self.ended = ""
         self.problem = plan.problem()
         self.strategy = plan.searcher(self.problem)
+        self.rule = plan.rungs.rule(plan.goals, plan.seed) if plan.rungs is not None else None
+        self.rungs: Sequence[int] = () if self.rule is None else self.rule.rungs
         self.told = 0
         self.trial = 0
-        self.running: dict[str, tuple[Proposal, str, int]] = {}  # task -> proposal, stage, seed
+        self.running: dict[str, Task] = {}
+        self.stopped: dict[str, str] = {}  # task -> why
         self.unwritten: list[dict[str, Any]] = []
         self.repeats: dict[int, list[Proposal]] = {}  # running trial -> its duplicates
         self.waiting: deque[Task] = deque()
-        self.confirming: deque[Task] | None = None
+        longer = () if plan.rungs is None or plan.rungs.stop else plan.rungs.epochs[1:]
+        self.stages: deque[Callable[[], list[Task]]] = deque(partial(self._promotions, n) for n in longer)
+        self.stages.append(self._confirmations)
+        self.later: deque[Task] | None = None  # tasks of the stages that follow the search, once it is over
         self.began = self.clock()
         self.before = 0.0
         self._resume()
@@ -105,7 +119,7 @@ class Search:
         return float(min(max(0.2 * timeout, need), 0.5 * timeout))
 
     def _over(self) -> bool:
-        searching = sum(stage == "search" for _, stage, _ in self.running.values())
+        searching = sum(_stage(task) == "search" for task in self.running.values())
         if self.plan.trials is not None and self.dispatched + searching >= self.plan.trials:
             return True
         if self.plan.timeout is None:
@@ -121,16 +135,20 @@ class Search:
         """See `Source`."""
         if self.waiting:
             return self.waiting.popleft()
-        if self.confirming is None:
+        if self.later is None:
             task = None if self.ended or self._over() else self._ask()
             if task is not None:
                 return task
             if self.running:
                 return Wait()
-            self.confirming = deque(self._confirmations())
-        if self.confirming:
-            return self.confirming.popleft()
-        return Wait() if self.running else None
+            self.later = deque()
+        while not self.later:
+            if self.running:
+                return Wait()
+            if not self.stages:
+                return None
+            self.later.extend(self.stages.popleft()())
+        return self.later.popleft()
 
     def _ask(self) -> Task | Wait | None:
         while True:
@@ -173,12 +191,15 @@ class Search:
 
     def _task(self, proposal: Proposal) -> Task:
         name = f"search-{proposal.trial}"
-        self.running[name] = (proposal, "search", self.plan.seed)
-        return self._make(name, proposal, self.plan.recipe, self.plan.seed)
+        return self._make(name, proposal, self.plan.recipe, self.plan.seed, self.plan.latency)
 
-    def _make(self, name: str, proposal: Proposal, recipe: Recipe, seed: int) -> Task:
-        bounds = self.plan.latency if name.startswith("search") else None
-        return Task(name, proposal, recipe, seed, bounds, self.plan.trial_timeout)
+    def _make(
+        self, name: str, proposal: Proposal, recipe: Recipe, seed: int, latency: Limits | None = None
+    ) -> Task:
+        epochs = None if self.plan.rungs is None else recipe.epochs
+        task = Task(name, proposal, recipe, seed, latency, self.plan.trial_timeout, epochs)
+        self.running[name] = task
+        return task
 
     def _settle(self, proposal: Proposal, settled: Settled, asked_after: int) -> None:
         if settled.status == "rejected":
@@ -203,22 +224,38 @@ class Search:
 
     # -- results -----------------------------------------------------------------------------------
 
-    def epoch(self, name: str, number: int, accuracy: float) -> None:
+    def epoch(self, name: str, row: Mapping[str, Any]) -> bool:
         """See `Source`."""
+        task = self.running[name]
+        if self.rule is None or _stage(task) != "search" or len(row["curve"]) not in self.rule.rungs[:-1]:
+            return True
+        if any(column in COSTS for goal in self.plan.goals for column in goal.columns):
+            assert task.proposal.genome is not None
+            row = {**describe(task.proposal.genome, whole=False), **row}
+        reason = self.rule.judge(task.proposal.trial, row)
+        if reason is not None:
+            self.stopped[name] = reason
+        return reason is None
 
     def done(self, name: str, outcome: Outcome) -> None:
         """See `Source`: the row is on the disk before the strategy hears of it."""
-        proposal, stage, seed = self.running.pop(name)
+        task = self.running.pop(name)
+        proposal, stage = task.proposal, _stage(task)
         row = dict(outcome.row)
+        if name in self.stopped:
+            row |= {"status": "pruned", "error": self.stopped.pop(name)}
         if proposal.genome is not None:
             row = describe(proposal.genome, whole=self.plan.run is not None) | row
-        row["reward"] = self.plan.goals[0].of(row) if row["status"] == "ok" else None
-        if stage == "search" and row["status"] == "ok" and outcome.weights is not None:
+        row["reward"] = self.plan.goals[0].of(row) if row["status"] in SCORED else None
+        if stage != "confirm" and row["status"] == "ok" and outcome.weights is not None:
             row["weights"] = self._save(proposal.trial, outcome.weights)
         after = self.asked_after.get(proposal.trial, self.told)
-        self._record(proposal, row, after, stage=stage, seed=seed)
-        if stage == "search":
+        self._record(proposal, row, after, task)
+        if stage != "confirm":
             self._drop_weights()
+        if stage == "search":
+            if self.rule is not None and row["status"] == "ok":
+                self.rule.end(row)
             first = self.by_trial[proposal.trial]
             for repeat in self.repeats.pop(proposal.trial, []):
                 self._repeat(repeat, first, self.asked_after[repeat.trial])
@@ -228,12 +265,11 @@ class Search:
         proposal: Proposal,
         values: Mapping[str, Any],
         asked_after: int,
-        *,
-        stage: str = "search",
-        seed: int | None = None,
+        task: Task | None = None,
     ) -> None:
         self._flush()
-        recipe = self.plan.recipe if stage == "search" else self.plan.confirm_recipe
+        stage = "search" if task is None else _stage(task)
+        recipe = self.plan.recipe if task is None else task.recipe
         row: dict[str, Any] = {
             "run": self.plan.name,
             "trial": proposal.trial,
@@ -244,7 +280,7 @@ class Search:
             "note": json.dumps(proposal.note),
             "parents": list(proposal.parents),
             "recipe": recipe.dumps(),
-            "seed": self.plan.seed if seed is None else seed,
+            "seed": self.plan.seed if task is None else task.seed,
             "stage": stage,
             "finished": datetime.now(UTC),
             "elapsed": self.elapsed,
@@ -255,7 +291,7 @@ class Search:
         if stage == "search":
             self.by_trial[proposal.trial] = recorded
             self.statuses[recorded["status"]] += 1
-            if recorded["status"] == "ok":
+            if recorded["status"] in SCORED:
                 self.spans.append(_seconds(recorded))
             self._tell(proposal, recorded)
         self.listener(recorded)
@@ -304,8 +340,23 @@ class Search:
                     continue
                 name = f"confirm-{row['key']}-{seed}"
                 proposal = _proposal(row, Genome.loads(row["genome"]))
-                self.running[name] = (proposal, "confirm", seed)
                 tasks.append(self._make(name, proposal, self.plan.confirm_recipe, seed))
+        return tasks
+
+    def _promotions(self, epochs: int) -> list[Task]:
+        """The best of the rung before this one, which are trained anew for so many epochs."""
+        rungs = self.plan.rungs
+        assert rungs is not None
+        shorter = rungs.epochs[rungs.epochs.index(epochs) - 1]
+        before, now = (replace(self.plan.recipe, epochs=n) for n in (shorter, epochs))
+        tried = [row for row in self.rows if row["stage"] != "confirm"]
+        ranked = ranking(row for row in tried if row["recipe"] == before.dumps())
+        done = {row["trial"] for row in tried if row["recipe"] == now.dumps()}
+        tasks = []
+        for row in ranked[: max(1, len(ranked) // rungs.eta)]:
+            if row["trial"] not in done:
+                name, proposal = f"rung-{row['trial']}-{epochs}", _proposal(row, self._redraw(row))
+                tasks.append(self._make(name, proposal, now, self.plan.seed, (0.0, math.inf)))
         return tasks
 
     # -- resuming ----------------------------------------------------------------------------------
@@ -329,6 +380,8 @@ class Search:
                     ask = asks[row["trial"]]
                     settled_now = Settled(kind, ask["reason"], ask["violation"] or 0.0, ask["of"])
                 proposal = _proposal(row, self._redraw(row))
+                if self.rule is not None and kind in TRAINED:
+                    learn(self.rule, row["trial"], row)
                 self._tell(replace(proposal, settled=settled_now), row)
         self.trial = 1 + max([-1, *recorded, *asks])
         self.before = max([0.0, *(record["elapsed"] for record in [*asks.values(), *self.rows])])
@@ -370,6 +423,11 @@ class Search:
         self._flush()
         self.trials.close()
         self.asks.close()
+
+
+def _stage(task: Task) -> str:
+    """`search`, `rung` or `confirm`."""
+    return task.name.partition("-")[0]
 
 
 def _proposal(record: Mapping[str, Any], genome: Genome | None) -> Proposal:

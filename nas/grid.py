@@ -192,7 +192,7 @@ def _train(
     device: torch.device,
 ) -> None:
     """Appends a row for each network that has none, one resolution after another."""
-    from nas.dispatch import Job, Outcome
+    from nas.dispatch import Job
     from nas.trial import Worker
 
     done = {_triple(row) for row in stream.rows if row["status"] == "ok"}
@@ -212,9 +212,9 @@ def _train(
             what = ", ".join(f"{n} {v:g}" for n, v in zip(("alpha", "beta", "gamma"), triple, strict=True))
             reporter.loading(f"training {what}", steps, total)
             job = Job(found[triple].dumps(), recipe.to_json(), options.seed, None)
-            for report in worker.run(job):
-                if isinstance(report, Outcome):
-                    row = _row(options, name, triple, recipe, report.row, len(stream.rows))
+            for outcome in worker.run(job):
+                if "status" in outcome.row:
+                    row = _row(options, name, triple, recipe, outcome.row, len(stream.rows))
                     row |= describe(found[triple]) | {"elapsed": before + time.monotonic() - begin}
                     _say(stream.append(row), what, reporter)
                 else:

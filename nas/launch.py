@@ -82,7 +82,14 @@ def _train(search: Search) -> None:
     return run_ray(search, plan.images, plan.workers)
 
 
-_ONCE = {"goals": [str(ACCURACY)], "winner": "reward", "dedup": True, "executor": "training", "pool": None}
+_ONCE = {
+    "goals": [str(ACCURACY)],
+    "winner": "reward",
+    "dedup": True,
+    "executor": "training",
+    "pool": None,
+    "rungs": None,
+}
 """What every run did before it could be chosen."""
 
 

@@ -112,7 +112,7 @@ def read_objectives(text: str) -> tuple[Column, ...]:
 
 
 def values(goals: Sequence[Goal], row: Row | None) -> tuple[float, ...] | None:
-    """The value of each goal for a row that was trained to its end; None where one has none."""
+    """The value of each goal for a row with a reward; None where one has none."""
     if row is None or row.get("reward") is None:
         return None
     if len(goals) == 1:

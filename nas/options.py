@@ -11,6 +11,9 @@ from nas.results import WINNERS
 LIMITED = ("macs", "params", "activations")
 """Costs that may have a window."""
 
+SCHEDULERS = ("none", "asha")
+"""What stops trainings that fall behind."""
+
 EXECUTORS = ("ray", "local")
 TABLE = "table:"
 """Who trains; `table:FILE` looks results up instead (see `nas.tables`)."""
@@ -40,6 +43,10 @@ class Options:
     storage: str | None = None
     proxy: str | None = None
     pool: int | None = None
+    scheduler: str = "none"
+    rungs: tuple[int, ...] | None = None
+    eta: int | None = None
+    brackets: int | None = None
     trials: int | None = None
     timeout: float | None = None
     workers: int | None = None
@@ -87,7 +94,7 @@ def check(options: Options) -> None:
     """Raises `UsageError` for values that a caller from Python may give and the command line refuses."""
     if not isinstance(options.space, str):
         raise UsageError("space must be a name or FILE.py:FUNCTION")
-    for name in ("trials", "workers", "epochs", "train_images", "pool"):
+    for name in ("trials", "workers", "epochs", "train_images", "pool", "eta", "brackets"):
         value = getattr(options, name)
         if value is not None and (type(value) is not int or value < 1):
             raise UsageError(f"{name} must be a whole number above 0, not {value!r}")
@@ -103,7 +110,22 @@ def check(options: Options) -> None:
         value = getattr(options, name)
         if value is not None and not (isinstance(value, tuple) and len(value) == 2 and value[0] <= value[1]):
             raise UsageError(f"{name} must be a pair (lowest, highest), not {value!r}")
-    for name, known in (("init", (None, *INITS)), ("schedule", (None, *SCHEDULES)), ("winner", WINNERS)):
+    if options.eta is not None and options.eta < 2:
+        raise UsageError("eta must be at least 2")
+    rungs = options.rungs
+    if rungs is not None and (
+        not isinstance(rungs, tuple)
+        or any(type(r) is not int or r < 1 for r in rungs)
+        or len(rungs) < 2
+        or list(rungs) != sorted(set(rungs))
+    ):
+        raise UsageError(f"rungs must be two or more rising numbers of epochs, such as 1,3,9, not {rungs!r}")
+    for name, known in (
+        ("init", (None, *INITS)),
+        ("schedule", (None, *SCHEDULES)),
+        ("winner", WINNERS),
+        ("scheduler", SCHEDULERS),
+    ):
         if getattr(options, name) not in known:
             raise UsageError(f"{name} must be one of {', '.join(map(str, known))}")
     if options.executor not in EXECUTORS and not options.table:

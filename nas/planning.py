@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,8 @@ from nas.objectives import Goal
 from nas.options import LIMITED, Limits, Options, UsageError, check
 from nas.pool import Point, Ranking, Wish, wished
 from nas.recipe import Recipe, brief, confirming
+from nas.rungs import Rungs, lengthened, longest
+from nas.rungs import wished as wished_rungs
 from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
 from nas.strategies.optuna_study import Study
 from nas.tables import Benchmark, benchmark
@@ -44,6 +46,8 @@ class Plan:
         left_out: other published points: name, MACs or None, and why they are no seed points.
         confirm_seeds: seeds by which each finalist is trained again.
         run: its directory; None: in memory.
+        recipe: of the search's trials; of the first rung, where the best are trained again for longer.
+        rungs: lengths of training that networks have to earn.
         pool: of random networks that a proxy ranks; `ranking`: what came of it (see `nas.pool.ranked`).
         table: what answers instead of training, in simulated time.
     """
@@ -77,6 +81,7 @@ class Plan:
     dedup: bool
     storage: str | None
     pool: Wish | None
+    rungs: Rungs | None
     ranking: Ranking | None = field(repr=False, default=None)
     table: Benchmark | None = field(repr=False, default=None)
     images: Images | None = field(repr=False, default=None)
@@ -128,6 +133,7 @@ class Plan:
             "latency": _plain(self.latency),
             "points": _plain(self.points),
             "pool": None if self.pool is None else dataclasses.asdict(self.pool),
+            "rungs": None if self.rungs is None else _plain(dataclasses.asdict(self.rungs)),
             "recipe": self.recipe.to_json(),
             "confirm_recipe": self.confirm_recipe.to_json(),
         }
@@ -170,7 +176,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     space = _bind(space, preset, shape, classes)
     _try_out(space, options.space, shape, classes)
     count = len(images.labels) if images else sources.count(place)
-    recipe = _recipe(options, place[0], count, gpus > 0)
+    recipe, whole, rungs = _recipes(options, goals, place[0], count, gpus > 0)
     window = Window(
         {
             name: limits
@@ -180,9 +186,9 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         }
     )
     points, left_out = _points(space, preset, options.seed_points, window)
-    confirm_recipe = confirming(recipe, gpu=gpus > 0)
-    timeout = options.timeout
-    if timeout is None and options.trials is None:
+    confirm_recipe = confirming(whole, gpu=gpus > 0)
+    trials, timeout = _first_rung(options, pool, rungs), options.timeout
+    if timeout is None and trials is None:
         timeout = 60.0 if place[1] is None else 600.0 if gpus else 240.0
     run = Path(options.run) if options.run else _fresh(options)
     return Plan(
@@ -200,7 +206,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         confirm=options.confirm,
         confirm_seeds=tuple(options.seed + 1 + i for i in range(3 if gpus else 2)),
         confirm_images=confirm_recipe.epochs * (count - recipe.val_images),
-        trials=options.trials,
+        trials=trials,
         timeout=timeout,
         trial_timeout=options.trial_timeout,
         keep=options.keep,
@@ -215,6 +221,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
         dedup=options.dedup,
         storage=options.storage,
         pool=pool,
+        rungs=rungs,
         images=images,
     )
 
@@ -253,10 +260,11 @@ def _table_plan(options: Options) -> Plan:
     window = Window(limits)
     wish = "none" if options.seed_points == "auto" else options.seed_points
     points, left_out = _points(table.space, Preset(), wish, window)
-    trials = options.trials
+    rungs = _table_rungs(options, table, goals)
+    trials = _first_rung(options, pool, rungs)
     if trials is None and options.timeout is None:
         trials = 200
-    recipe = Recipe(name="table", dataset=table.name)
+    recipe = Recipe(name="table", dataset=table.name, epochs=1 if rungs is None else rungs.first)
     return Plan(
         run=Path(options.run) if options.run else _fresh(options),
         space=table.space,
@@ -287,6 +295,7 @@ def _table_plan(options: Options) -> Plan:
         dedup=options.dedup,
         storage=options.storage,
         pool=pool,
+        rungs=rungs,
         table=table,
     )
 
@@ -367,19 +376,45 @@ def _try_out(
         )
 
 
-def _recipe(options: Options, dataset: str, images: int, gpu: bool) -> Recipe:
+def _recipes(
+    options: Options, goals: Sequence[Goal], dataset: str, images: int, gpu: bool
+) -> tuple[Recipe, Recipe, Rungs | None]:
+    """(recipe of the search's trials, recipe of one that nothing cuts, rungs)."""
     import torch
 
     from nas.fit import resolve_precision
 
     precision = resolve_precision(torch.device("cuda" if gpu else "cpu"))
-    recipe = brief(dataset, images, gpu=gpu, precision=precision, channels_last=True)
+    base = brief(dataset, images, gpu=gpu, precision=precision, channels_last=True)
     given = {
         name: getattr(options, name)
         for name in ("epochs", "train_images", "init", "schedule")
         if getattr(options, name) is not None
     }
-    return dataclasses.replace(recipe, **given)
+    whole = dataclasses.replace(base, **given)
+    rungs = wished_rungs(options, longest(options, base), goals)
+    if rungs is None:
+        return whole, whole, None
+    lengthy = dataclasses.replace(whole, epochs=base.epochs, train_images=base.train_images)
+    return lengthened(options, lengthy, rungs, images), whole, rungs
+
+
+def _first_rung(options: Options, pool: Wish | None, rungs: Rungs | None) -> int | None:
+    """How many networks are trained: as asked for, or, where rungs thin out a proxy's pool, its best."""
+    if options.trials is None and rungs is not None and not rungs.stop and pool is not None:
+        return pool.first
+    return options.trials
+
+
+def _table_rungs(options: Options, table: Benchmark, goals: Sequence[Goal]) -> Rungs | None:
+    """Rungs of trainings that a table knows. Raises `UsageError`."""
+    rungs = wished_rungs(options, table.epochs or longest(options, Recipe()), goals)
+    if rungs is not None and not table.epochs:
+        flag = "--scheduler asha" if rungs.stop else "--rungs"
+        raise UsageError(f"{flag}: {table.name} has no learning curves")
+    if rungs is not None and rungs.epochs[-1] > table.epochs:
+        raise UsageError(f"--rungs: the trainings of {table.name} have {table.epochs} epochs")
+    return rungs
 
 
 def _points(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -137,17 +138,19 @@ def status(search: Search) -> tuple[float, str]:
         shares.append(elapsed / plan.timeout)
     total = f"/{plan.trials}" if plan.trials else ""
     parts = [f"{done}{total} trials"]
-    if not search.running and search.confirming is None and not done:
+    if not search.running and search.later is None and not done:
         parts.append("starting the workers")
-    if search.confirming is not None:
-        confirmed = sum(row["stage"] == "confirm" for row in search.rows)
-        parts.append(f"confirming: {confirmed} trainings")
+    if search.later is not None:
+        stages = Counter(row["stage"] for row in search.rows)
+        parts += [f"rungs: {stages['rung']} trainings"] if stages["rung"] else []
+        parts += [f"confirming: {stages['confirm']} trainings"] if not search.stages else []
     ranked = ranking(search.rows)
     if ranked:
         parts.append(f"best {ranked[0]['val_accuracy']:.2%} (trial {ranked[0]['trial']})")
-    fresh = sum(r["stage"] == "search" and r["status"] == "ok" for r in search.rows[search.resumed :])
+    rows = search.rows[search.resumed :]
+    fresh = sum(r["stage"] == "search" and r["status"] in ("ok", "pruned") for r in rows)
     since = search.clock() - search.began
-    if fresh and search.confirming is None and not plan.simulated:
+    if fresh and search.later is None and not plan.simulated:
         parts.append(f"{60 * fresh / since:.1f} trials/min")
     share = min(1.0, max(shares, default=0.0))
     left = None
@@ -190,6 +193,8 @@ def header(plan: Plan) -> list[str]:
     if plan.pool is not None:
         first = f"the best {plan.pool.first} go first" if plan.pool.first > 1 else "the best goes first"
         lines.append(f"pool      {plan.pool.size} random networks, ranked by {plan.pool.proxy}; {first}")
+    if plan.rungs is not None:
+        lines.append(f"rungs     {plan.rungs.describe()}")
     lines.append("goal      " + ", ".join(map(str, plan.goals)))
     if plan.table is None:
         lines.append(f"recipe    {plan.recipe.describe()}")

@@ -37,6 +37,17 @@ def describe(genome: Genome, *, whole: bool = True) -> dict[str, Any]:
     return found | {"genome": genome.dumps()} if whole else found
 
 
+def until(row: Row, epochs: int) -> dict[str, Any]:
+    """The row of the same training had it ended after so many epochs of its curve."""
+    curve = row["curve"][:epochs]
+    return {
+        **row,
+        "curve": curve,
+        "val_accuracy": curve[-1]["accuracy"],
+        "train_seconds": sum(epoch["seconds"] for epoch in curve),
+    }
+
+
 def by(row: Row) -> str:
     """Who proposed a row: a strategy's name, `random` or `seed`."""
     return str(json.loads(row["note"] or "{}").get("by", row["strategy"]))
@@ -48,15 +59,24 @@ WINNERS = ("reward", "estimate")
 
 
 def ranking(rows: Iterable[Row], winner: str = "reward") -> list[Row]:
-    """The search's finished trials, best first."""
-    found = [r for r in rows if r["stage"] == "search" and r["status"] == "ok" and r["reward"] is not None]
-    found.sort(key=lambda r: (-r["reward"], r["trial"]))
+    """The search's finished trials, best first.
+
+    Where the best were trained again on longer rungs, a trial's last one stands for it, before all shorter.
+    """
+    ended = [r for r in rows if r["stage"] in ("search", "rung") and r["status"] == "ok"]
+    last = {r["trial"]: r for r in sorted(ended, key=_rung) if r["reward"] is not None}
+    found = sorted(last.values(), key=lambda r: (-_rung(r), -r["reward"], r["trial"]))
     if winner == "reward":
         return found
     from nas.gp import estimates
 
     guesses = estimates([json.loads(r["choices"]) for r in found], [r["reward"] for r in found])
     return [found[i] for i in sorted(range(len(found)), key=lambda i: -guesses[i])]
+
+
+def _rung(row: Row) -> int:
+    """Epochs, where a trial was trained again for being one of the best."""
+    return len(row["curve"]) if row["stage"] == "rung" else 0
 
 
 def on_front(rows: Iterable[Row], goals: Sequence[Goal]) -> tuple[list[Row], float]:

@@ -10,8 +10,19 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from nas.cli import duration, guard, latency_window, milliseconds, natural, parser, positive, seed, window
-from nas.options import EXECUTORS, REWARDS, TABLE
+from nas.cli import (
+    duration,
+    guard,
+    latency_window,
+    milliseconds,
+    natural,
+    parser,
+    positive,
+    rising,
+    seed,
+    window,
+)
+from nas.options import EXECUTORS, REWARDS, SCHEDULERS, TABLE
 from nas.recipe import INITS, SCHEDULES
 from nas.results import WINNERS
 
@@ -27,6 +38,8 @@ EXAMPLES = """\
   python -m nas.search --space regnet --dry-run 10
   python -m nas.search --space regnet --strategy nsga2 --objective accuracy,macs
   python -m nas.search --space regnet --proxy synflow --pool 200
+  python -m nas.search --space regnet --scheduler asha
+  python -m nas.search --space regnet --strategy largest --trials 27 --rungs 1,3,9
   python -m nas.search --executor table:runs/first --strategy evolution:population=10 --trials 30
 """
 
@@ -100,6 +113,29 @@ def arguments() -> argparse.ArgumentParser:
         "trained; the best tenth of them go first; `list` lists proxies (default: none)",
     )
     g.add_argument("--pool", type=positive, metavar="N", help="networks of that pool (default: 200)")
+    g.add_argument(
+        "--scheduler",
+        choices=SCHEDULERS,
+        default=SCHEDULERS[0],
+        help="asha: trainings are three times as long, and stopped at a rung where they fall behind: out of "
+        "the best 1/eta there or, with several goals, out of reach of the front; the learning rate falls "
+        "to 0 at full length only, so values at rungs are not final (default: none)",
+    )
+    g.add_argument(
+        "--rungs",
+        type=rising,
+        metavar="EPOCHS",
+        help="epochs at which asha stops trainings, the last their length, such as 1,3,9 (the default where "
+        "a trial would have fewer, in epochs that are cut to a third). Without asha: all --trials, or the "
+        "best tenth of a --pool, are trained for 1 epoch, the best 1/eta anew for 3, of those anew for 9",
+    )
+    g.add_argument("--eta", type=positive, metavar="N", help="one of so many goes on at a rung (default: 3)")
+    g.add_argument(
+        "--brackets",
+        type=positive,
+        metavar="N",
+        help="of asha: some trials skip the first rungs (default: 1)",
+    )
     g.add_argument(
         "--trials", type=positive, metavar="N", help="networks to train (default: as many as the time allows)"
     )

@@ -70,9 +70,10 @@ def result(search: Search, reporter: Reporter) -> None:
             "",
         )
     reporter.console.print(table)
+    stopped = f"{counts['pruned']} pruned, " if search.rule is not None else ""
     rejected = sum(ask["settled"] == "rejected" for ask in search.asks.rows)
     reporter.console.print(
-        f"{counts['ok']} trained, {counts['failed']} failed, {counts['duplicate']} duplicates, "
+        f"{counts['ok']} trained, {stopped}{counts['failed']} failed, {counts['duplicate']} duplicates, "
         f"{counts['invalid']} invalid, {rejected} outside the window, in {clock(search.elapsed)} minutes",
         markup=False,
     )

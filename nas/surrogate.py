@@ -73,21 +73,26 @@ class Surrogate:
 
         The seconds are as the model says: between the first few epochs they fall.
         """
-        answers = [self.tensors[f"embds_fct.{i}.weight"][code] for i, code in enumerate(codes)]
-        epochs = np.arange(1, self.epochs + 1)[:, None] * self.scale
-        x = np.concatenate([np.tile(np.concatenate(answers), (self.epochs, 1)), epochs], axis=1)
-        y = self._layers(x, "wide.0")
-        y += self._layers(x, "deep.0.1", "deep.1.1", "deep.2.0")
-        y += self._layers(x, "deeper.0.1", "deeper.1.1", "deeper.2.1", "deeper.3.1", "deeper.4.0")
+        answers = np.concatenate(
+            [self.tensors[f"embds_fct.{i}.weight"][code] for i, code in enumerate(codes)]
+        )
+        y = self._layers(answers, "wide.0")
+        y += self._layers(answers, "deep.0.1", "deep.1.1", "deep.2.0")
+        y += self._layers(answers, "deeper.0.1", "deeper.1.1", "deeper.2.1", "deeper.3.1", "deeper.4.0")
         accuracy, runtime = (1 / (1 + np.exp(-y))).T
         scale, offset = RUNTIME
         return accuracy, (runtime - 0.01) * scale + offset
 
-    def _layers(self, x: Array, *names: str) -> Array:
-        """Linear layers, with a SELU (Klambauer et al. 2017) between each two."""
-        for i, name in enumerate(names):
-            if i:
-                x = 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+    def _layers(self, answers: Array, first: str, *names: str) -> Array:
+        """(epochs, 2) by linear layers, with a SELU (Klambauer et al. 2017) between each two.
+
+        The first one reads the answers, which are the same at each epoch, and the epoch.
+        """
+        epochs = np.arange(1, self.epochs + 1)[:, None] * self.scale
+        weight = self.tensors[f"{first}.weight"]
+        x: Array = weight[:, :-1] @ answers + epochs * weight[:, -1] + self.tensors[f"{first}.bias"]
+        for name in names:
+            x = 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
             x = x @ self.tensors[f"{name}.weight"].T + self.tensors[f"{name}.bias"]
         return x
 

@@ -39,7 +39,7 @@ from cells.genome import Genome
 from cells.ops import Flatten, Invalid, Linear
 from cells.sketch import Sketch
 from nas.objectives import DOWN, UP
-from nas.results import COSTS
+from nas.results import COSTS, until
 from nas.store import CONFIG, Run, StoreError
 from nas.targets import find_space
 from search_spaces import Replay, ReplayError, Space, SpaceError
@@ -83,6 +83,7 @@ class Benchmark:
         find: the number of the row that an answer record stands for; None where there is none.
         columns: what the table gives, by the columns of our tables; accuracies 0-1.
         known: the networks are known, and so are their costs, where the table does not give others.
+        epochs: of a whole training, where the table has learning curves; 0 where it has none.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Benchmark:
     find: Callable[[Mapping[str, Scalar]], int | None]
     columns: Mapping[str, Sequence[Any]]
     known: bool
+    epochs: int = 0
 
     @property
     def gives(self) -> set[str]:
@@ -99,13 +101,17 @@ class Benchmark:
     def __len__(self) -> int:
         return len(self.columns["val_accuracy"])
 
-    def row(self, number: int) -> dict[str, Any]:
-        """What a trial of that row leaves: all but the test accuracy, which a search does not see."""
+    def row(self, number: int, epochs: int | None = None) -> dict[str, Any]:
+        """What a trial of that row leaves: all but the test accuracy, which a search does not see.
+
+        Args:
+            epochs: after which it ended, where there is a learning curve; None: it was a whole one.
+        """
         found = {} if self.known else dict.fromkeys(COSTS)
         found |= {name: values[number] for name, values in self.columns.items() if name != "test_accuracy"}
         if found["val_accuracy"] is None:
             return found | {"status": "failed", "error": f"{self.name} has no accuracy of it"}
-        return found | {"status": "ok"}
+        return (found if epochs is None else until(found, epochs)) | {"status": "ok"}
 
     def costs(self, choices: Mapping[str, Scalar]) -> dict[str, Any]:
         """The costs that it gives of the network, which need not be those of the genome that is drawn."""
@@ -143,7 +149,7 @@ def benchmark(file: str | os.PathLike[str]) -> Benchmark:
     import pyarrow.compute as pc
 
     table = table.filter(pc.and_(pc.equal(table["status"], "ok"), pc.equal(table["stage"], "search")))
-    columns = {n: table[n].to_pylist() for n in MEASURED if n in table.column_names}
+    columns = {n: table[n].to_pylist() for n in (*MEASURED, "curve") if n in table.column_names}
     columns = {n: v for n, v in columns.items() if n == "val_accuracy" or any(x is not None for x in v)}
     space = None
     if config and config["space"] != UNKNOWN:
@@ -310,7 +316,8 @@ def _expected(path: Path, said: Mapping[str, Any], space: Space | None, weights:
                 f"{path}: the surrogate does not know what {space.name} asks: {error}"
             ) from error
 
-    return Benchmark(path.stem, remembering(space), find, expected.columns, True)
+    epochs = expected.surrogate.epochs
+    return Benchmark(path.stem, remembering(space), find, expected.columns, True, epochs)
 
 
 def _listed(
@@ -351,7 +358,9 @@ def _listed(
     name = path.stem if path.suffix else path.name
     base = space or Space(UNKNOWN, rows.draw)
     searchable = replace(base, function=rows.draw, all_live=False, count=None, networks=None)
-    return Benchmark(name, searchable, rows.record_of, columns, space is not None or genomes is not None)
+    known = space is not None or genomes is not None
+    epochs = min((len(curve or ()) for curve in columns.get("curve", ())), default=0)
+    return Benchmark(name, searchable, rows.record_of, columns, known, epochs)
 
 
 def _replay(path: Path, space: Space, record: Mapping[str, Scalar], domains: dict[str, Domain]) -> Genome:

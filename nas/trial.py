@@ -50,8 +50,11 @@ class Worker:
             self._splits[which] = split(self.images, recipe, self.device)
         return self._splits[which]
 
-    def run(self, job: Job) -> Iterator[Epoch | Outcome]:
-        """Every epoch as it ends, and last the outcome. No exception of the trial itself escapes."""
+    def run(self, job: Job) -> Iterator[Outcome]:
+        """What is known after every epoch, and last the outcome, which alone has a status.
+
+        No exception of the trial itself escapes. Who stops before the end has the last epoch's in its place.
+        """
         begin = time.monotonic()
         curve: list[Epoch] = []
         row: dict[str, Any] = {
@@ -65,7 +68,7 @@ class Worker:
             for report in self._train(job, row, begin + job.seconds):
                 if isinstance(report, Epoch):
                     curve.append(report)
-                    yield report
+                    yield Outcome(row | self._trained(job, curve))
                 else:
                     weights = report
             row["status"] = "ok"
@@ -77,17 +80,23 @@ class Worker:
             memory = "alloc" in str(error) and "memory" in str(error)
             reason = "out of memory" if memory else f"{type(error).__name__}: {error}"
             row |= {"status": "failed", "error": reason.partition("\n")[0][:500]}
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        row["curve"] = [e._asdict() for e in curve]
-        row["finished"] = datetime.now(UTC)
-        if curve:
-            seconds = sum(e.seconds for e in curve)
-            row["val_accuracy"] = curve[-1].accuracy
-            row["train_seconds"] = seconds
-            images = len(self.data(Recipe.from_json(job.recipe)).y)
-            row["images_per_second"] = len(curve) * images / seconds
-        yield Outcome(row, weights)
+        finally:
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        yield Outcome(row | self._trained(job, curve), weights)
+
+    def _trained(self, job: Job, curve: list[Epoch]) -> dict[str, Any]:
+        """The columns that the epochs so far give."""
+        known: dict[str, Any] = {"curve": [e._asdict() for e in curve], "finished": datetime.now(UTC)}
+        if not curve:
+            return known
+        seconds = sum(e.seconds for e in curve)
+        images = len(self.data(Recipe.from_json(job.recipe)).y)
+        return known | {
+            "val_accuracy": curve[-1].accuracy,
+            "train_seconds": seconds,
+            "images_per_second": len(curve) * images / seconds,
+        }
 
     def _train(self, job: Job, row: dict[str, Any], deadline: float) -> Iterator[Epoch | bytes]:
         recipe = Recipe.from_json(job.recipe)

@@ -125,7 +125,11 @@ class Problem:
         return random.Random(f"{self.seed}/{trial}/{purpose}")
 
     def values(self, row: Row | None) -> tuple[float, ...] | None:
-        """What a trial gave for each goal, the more the better; None when it did not train to its end."""
+        """What a trial gave for each goal, the more the better; None when it has nothing to show.
+
+        A pruned one gave what it showed at its last rung. It would as a rule have reached more, so this is a
+        bound from below, which puts it behind those that were worth training on: all strategies take it so.
+        """
         return values(self.goals, row)
 
     def costs(self, proposal: Proposal) -> Costs:

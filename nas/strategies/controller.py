@@ -83,8 +83,8 @@ class Controller(Strategy):
     factor is left out of account.
 
     Every trial teaches. The baseline is a bias-corrected moving average of the rewards, the trial's own
-    included. A trial without reward (failed, pruned, invalid, outside the window) counts as the worst one so
-    far, and leaves the baseline alone; while there is no reward, there is nothing to learn. A duplicate
+    included. A trial without reward (failed, invalid, outside the window) counts as the worst one so far, and
+    leaves the baseline alone; while there is no reward, there is nothing to learn. A duplicate
     counts as what is known of its network. Answers that the policy did not give, such as a seed point's,
     count as if it had given them now.
     """

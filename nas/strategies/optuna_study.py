@@ -29,7 +29,9 @@ class Study(Strategy):
     """A study with an Optuna sampler.
 
     The first `startup` trials that are trained are random ones. A rejected, illegal or failed proposal is
-    told as a violated constraint, with the worst value known; a duplicate with the value that is known.
+    told as a violated constraint, with the worst value known; a duplicate with the value that is known; a
+    pruned one as a finished one with what it showed last, which Optuna's samplers all understand. (TPE alone
+    can be told that it was pruned: on NAS-Bench-301 that led to the same proposals.)
 
     Attributes:
         questions: all that were met, as Optuna sees them.
@@ -151,8 +153,6 @@ class Study(Strategy):
 
     def tell(self, proposal: Proposal, row: Row | None) -> None:
         """See `Strategy`."""
-        from optuna.trial import TrialState
-
         self.adopt(proposal)
         settled = proposal.settled
         values = self.problem.values(row)
@@ -161,22 +161,16 @@ class Study(Strategy):
         if settled is None or settled.status == "duplicate":
             self.trained += 1
         self.settled_in_a_row = 0 if settled is None else self.settled_in_a_row + 1
-        curve: dict[int, float] = {}
-        if row is not None and row.get("status") == "pruned" and len(self.problem.goals) == 1:
-            curve = {epoch["epoch"]: epoch["accuracy"] for epoch in row.get("curve") or ()}
         if settled is None and self.shown is not None:
             self.shown.add(proposal, row, values)
         if not self.readable(self.trials.running[proposal.trial].params):
             del self.trials.running[proposal.trial]
         elif values is not None:
             self.worst = [min(pair) for pair in zip(values, self.worst or values, strict=True)]
-            self.trials.finish(proposal.trial, TrialState.COMPLETE, values)
-        elif curve:
-            self.trials.finish(proposal.trial, TrialState.PRUNED, None, curve=curve)
+            self.trials.finish(proposal.trial, values)
         else:
             violation = settled.violation if settled is not None and settled.violation else 1.0
-            missing = self.values_of_violation(violation)
-            self.trials.finish(proposal.trial, TrialState.COMPLETE, missing, violation)
+            self.trials.finish(proposal.trial, self.values_of_violation(violation), violation)
 
     # -- details -------------------------------------------------------------------------------------------
 

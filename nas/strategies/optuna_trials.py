@@ -43,20 +43,14 @@ class Trials:
 
     # -- what a search does -----------------------------------------------------------------------------
 
-    def finish(
-        self,
-        number: int,
-        state: Any,
-        values: Sequence[float] | None,
-        violation: float = 0.0,
-        curve: Mapping[int, float] | None = None,
-    ) -> None:
+    def finish(self, number: int, values: Sequence[float], violation: float = 0.0) -> None:
         """Ends a running trial."""
+        from optuna.trial import TrialState
+
         trial = self.running.pop(number)
-        trial.state = state
-        trial.values = values and list(values)
+        trial.state = TrialState.COMPLETE
+        trial.values = list(values)
         trial.datetime_complete = datetime.now()
-        trial.intermediate_values = dict(curve or {})
         self.finished.append(trial)
         if violation > 0:
             trial.constraints = {"violation": violation}
@@ -192,10 +186,10 @@ class Shown:
             self.study = self._begin()
         row = row or {}
         curve = {epoch["epoch"]: epoch["accuracy"] for epoch in row.get("curve") or ()}
-        state = optuna.trial.TrialState.COMPLETE
-        if values is None:
-            pruned = row.get("status") == "pruned"
-            state = optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.FAIL
+        states = optuna.trial.TrialState
+        state = states.FAIL if values is None else states.COMPLETE
+        if row.get("status") == "pruned":
+            state, values = states.PRUNED, None
         told = {name: row[name] for name in SHOWN if row.get(name) is not None}
         domains = {name: self.problem.domains[name] for name in proposal.choices}
         self.study.add_trial(

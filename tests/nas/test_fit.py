@@ -50,7 +50,10 @@ def test_a_trial_is_a_row_and_its_weights() -> None:
     epochs, outcome = run(Job(genome().dumps(), RECIPE.to_json(), 0))
     row = outcome.row
     assert row["status"] == "ok"
-    assert [e.epoch for e in epochs] == [1, 2]
+    assert [len(e.row["curve"]) for e in epochs] == [1, 2]
+    for so_far in epochs:  # what the row would be if it ended there
+        assert "status" not in so_far.row
+        assert so_far.row["val_accuracy"] == so_far.row["curve"][-1]["accuracy"]
     assert [e["epoch"] for e in row["curve"]] == [1, 2]
     assert row["val_accuracy"] == row["curve"][-1]["accuracy"] > 0.8
     assert row["latency_ms"] > 0

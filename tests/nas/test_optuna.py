@@ -231,14 +231,17 @@ def test_any_sampler_by_its_name(sampler: str) -> None:
     assert proposal.note["by"] == "optuna"
 
 
-def test_what_was_pruned_is_no_violation() -> None:
-    strategy: Any = make("tpe", Problem(Space("six", six)))
+def test_what_was_pruned_is_told_with_what_it_showed(tmp_path: Path) -> None:
+    """And is shown as pruned, with its curve, where others look."""
+    url = f"sqlite:///{tmp_path}/study.db"
+    strategy: Any = make("tpe", Problem(Space("six", six), name="cut", storage=url))
     proposal = ask(strategy, 0)
     curve = [{"epoch": 1, "loss": 2.0, "accuracy": 0.2, "seconds": 1.0}]
-    strategy.tell(proposal, {"status": "pruned", "reward": None, "curve": curve})
+    strategy.tell(proposal, {"status": "pruned", "reward": 0.2, "curve": curve})
     (trial,) = strategy.study.trials
-    assert trial.state == optuna.trial.TrialState.PRUNED
-    assert (trial.intermediate_values, trial.constraints) == ({1: 0.2}, {})
+    assert (trial.state, trial.values, trial.constraints) == (optuna.trial.TrialState.COMPLETE, [0.2], {})
+    (shown,) = optuna.load_study(study_name="cut", storage=url).trials
+    assert (shown.state, shown.intermediate_values) == (optuna.trial.TrialState.PRUNED, {1: 0.2})
 
 
 def test_a_study_for_others_to_look_at(tmp_path: Path) -> None:

@@ -5,7 +5,22 @@ import re
 from typing import Any
 
 import pytest
-from toys import LISTS, PROBLEMS, TINY, TOY, Race, Told, go_on, laptop, listed, made, redraw, reward, whole
+from toys import (
+    CHAIN,
+    LISTS,
+    PROBLEMS,
+    TINY,
+    TOY,
+    Race,
+    Told,
+    go_on,
+    laptop,
+    listed,
+    made,
+    redraw,
+    reward,
+    whole,
+)
 
 from cells.infer import infer
 from nas.objectives import read_objectives
@@ -104,6 +119,26 @@ def test_tells_may_come_in_any_order(name: str) -> None:
     later = [p for p, _ in resumed.told if p.settled is None and p.trial not in adopted]
     assert not {p.genome.key for p in later if p.genome} & before
     assert {p.trial for p in race.running} & {p.trial for p, _ in resumed.told}
+
+
+@EVERY
+def test_a_pruned_trial_teaches_what_it_showed(name: str) -> None:
+    """As much as one that ended there; and more than one that failed, where a strategy learns."""
+    asked: dict[str, list[Any]] = {"pruned": [], "ok": [], "failed": []}
+    for status, choices in asked.items():
+        strategy = whole(name, Problem(CHAIN))
+        for trial in range(40):
+            proposal = strategy.ask(trial)
+            assert isinstance(proposal, Proposal)
+            choices.append(proposal.choices)
+            row = reward(proposal)
+            if row is not None and proposal.settled is None:
+                value = None if status == "failed" else row["params"] / 1e6
+                epoch = {"epoch": 1, "loss": 2.0, "accuracy": value, "seconds": 1.0}
+                row |= {"status": status, "reward": value, "val_accuracy": value, "curve": [epoch]}
+            strategy.tell(proposal, row)
+    assert asked["pruned"] == asked["ok"]
+    assert asked["pruned"] != asked["failed"] or not STRATEGIES[name].learns
 
 
 @EVERY

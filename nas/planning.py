@@ -246,6 +246,12 @@ def _table_plan(options: Options) -> Plan:
             raise UsageError(f"--{flag.replace('_', '-')}: nothing is trained when a table answers")
     if options.preset not in (None, "none"):
         raise UsageError(f"--preset: the table says what its space is, {table.space.name}")
+    for flag in ("space", "dataset"):
+        if getattr(options, flag) != getattr(Options, flag):
+            raise UsageError(f"--{flag}: the table says what was trained: {table.name}")
+    for flag in ("keep", "confirm"):
+        if getattr(options, flag) not in (0, getattr(Options, flag)):
+            raise UsageError(f"--{flag}: nothing is trained when a table answers")
     goals = options.goals()
     for name in dict.fromkeys(name for goal in goals for name in goal.columns):
         if name not in table.gives:

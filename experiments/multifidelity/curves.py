@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.multifidelity.run import pool
+from experiments.multifidelity.run import cells, known
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ CURVES = pa.schema(
 which their trainings end, and the mean absolute error of what it expects there, in points."""
 
 CELLS = 300
-"""Cells of the pool whose curves are compared."""
+"""Random cells whose curves are compared."""
 
 NATS = "natsbench_learning_curves_6archs.parquet"
 
@@ -105,7 +105,7 @@ def compare(
 
 def nasbench301() -> list[dict[str, Any]]:
     """Rows for random cells of the surrogate, whose curves have no noise."""
-    curves = [[epoch["accuracy"] for epoch in curve] for curve in pool().columns["curve"][:CELLS]]
+    curves = [[epoch["accuracy"] for epoch in known().columns["curve"][number]] for number in cells(CELLS)]
     return compare("NAS-Bench-301 surrogate", np.array(curves), (4, 11, 33))
 
 

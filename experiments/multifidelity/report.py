@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.multifidelity.run import BUDGET, FRONTS, POOL, SHARE, WORKERS
+from experiments.multifidelity.run import BUDGET, FRONTS, SHARE, WORKERS
 from nas.asha import ENDED
 
 Rows = Sequence[Mapping[str, Any]]
@@ -26,9 +26,7 @@ def heading(command: str) -> list[str]:
         f"`{command}` made these tables and `regret.svg`",
         "from the Parquet files beside them. It goes on with what is there; `--report` writes the report",
         "alone. Learning curves and times are those that the surrogate of NAS-Bench-301 expects of DARTS",
-        f"cells over 98 epochs. Random search draws from a pool of {POOL:,} random cells, other strategies",
-        "search the whole space. Seeds share the pool, so errors are those of drawing from it. The curves",
-        "have no noise: on real ones all of this may save less.",
+        "cells over 98 epochs. The curves have no noise: on real ones all of this may save less.",
         "",
     ]
 

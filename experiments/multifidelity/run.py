@@ -12,10 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cells.genome import Genome
-from cells.infer import infer
-from cells.ops import Flatten, Linear
-from cells.sketch import Sketch
 from nas.driver import Search
 from nas.launch import simulate
 from nas.objectives import values
@@ -23,7 +19,6 @@ from nas.options import Options
 from nas.planning import Plan, plan
 from nas.strategies import Problem, Proposal, make
 from nas.tables import Benchmark, benchmark
-from search_spaces import Chooser, Space
 
 TABLE = Path(__file__).parents[1] / "tables" / "nasbench301.toml"
 
@@ -34,9 +29,6 @@ BUDGET = 100_000.0
 
 SHARE = 3
 """With ASHA, searches end after this part of the budget: they are to have found as much by then."""
-
-POOL = 2000
-"""Random cells of which random search draws its own: their curves are made once. Others search the space."""
 
 BATCH = 20
 """Seeds after which results are written."""
@@ -78,30 +70,18 @@ def known() -> Benchmark:
     return benchmark(TABLE)
 
 
-@cache
-def pool() -> Benchmark:
-    """Random cells of the surrogate with their curves: a table of which nothing else is known."""
+def cells(count: int) -> list[int]:
+    """Rows of the surrogate of random cells."""
     table = known()
     strategy = make("random", Problem(table.space))
-    columns: dict[str, list[Any]] = {name: [] for name in ("val_accuracy", "train_seconds", "curve", "macs")}
-    for trial in range(POOL):
+    found: list[int] = []
+    for trial in range(count):
         proposal = strategy.ask(trial)
         assert isinstance(proposal, Proposal)
-        assert proposal.genome is not None
         number = table.find(proposal.choices)
         assert number is not None
-        for name in ("val_accuracy", "train_seconds", "curve"):
-            columns[name].append(table.columns[name][number])
-        columns["macs"].append(infer(proposal.genome).macs)
-
-    def draw(choose: Chooser) -> Genome:
-        s = Sketch((1, 1, 1), "Cell")
-        return s.genome(
-            s.chain(s.input, flatten=Flatten(), cell=Linear(1 + choose.integer("cell", 0, POOL - 1)))
-        )
-
-    space = Space("pool", draw)
-    return Benchmark("pool", space, lambda choices: int(choices["cell"]), columns, False, table.epochs)
+        found.append(number)
+    return found
 
 
 @cache
@@ -114,8 +94,7 @@ def _plan(strategy: str, scheduler: str, objective: str) -> Plan:
         workers=WORKERS,
         timeout=BUDGET,
     )
-    table = pool() if strategy == "random" else known()
-    return dataclasses.replace(plan(wish), run=None, table=table, space=table.space)
+    return dataclasses.replace(plan(wish), run=None, table=known())
 
 
 def search(strategy: str, scheduler: str, seed: int) -> list[dict[str, Any]]:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 RESULTS = "experiments/results/proxy_fidelity"
 FILE = "trainings.parquet"
+MOST = 128
+"""Networks that there are."""
+
 EXAMPLES = """\
   python -m experiments.proxy_fidelity --data-dir ../shared/data --budget 2h
   python -m experiments.proxy_fidelity --preset gpu --nets 96 --data-dir DIR
@@ -115,7 +118,7 @@ def base(given: argparse.Namespace) -> Plan:
         )
     )
     strategy = made.searcher(made.problem())
-    nets = [strategy.ask(trial) for trial in range(given.nets)]
+    nets = [strategy.ask(trial) for trial in range(MOST)]  # always all, so that a run can get more of them
     points = {f"{i}": net.choices for i, net in enumerate(nets) if isinstance(net, Proposal)}
     recipe = dataclasses.replace(made.recipe, epochs=1, train_images=None)
     return dataclasses.replace(made, points=points, recipe=recipe, latency=None)
@@ -190,7 +193,7 @@ class Finding:
 
     Attributes:
         nets: that it and the long recipe have trained.
-        tau: Kendall's tau-b with the mean of the long recipe's accuracies; low, high: its 95% interval.
+        tau: Kendall's tau-b with the long recipe, the mean over its seeds; low, high: its 95% interval.
         recall: share of the long recipe's best tenth that is in its best tenth.
         seconds: of training steps, for one network in the mean.
     """
@@ -212,10 +215,7 @@ def compare(rows: Sequence[Mapping[str, Any]], repeats: int = 2000) -> list[Find
     seeds = [by_recipe[name] for name in by_recipe if _is_long(name)]
     if not seeds:
         return []
-    # As many seeds as there are for all networks: a mean over more seeds would be a better one for some.
-    truth = {key: float(row["val_accuracy"]) for key, row in seeds[0].items()}
-    if len(seeds) > 1 and set(seeds[1]) >= set(truth):
-        truth = {key: float(np.mean([seed[key]["val_accuracy"] for seed in seeds[:2]])) for key in truth}
+    truths = [{key: float(row["val_accuracy"]) for key, row in seed.items()} for seed in seeds]
     scores: dict[str, dict[str, float]] = {
         name: {key: row["val_accuracy"] for key, row in found.items()}
         for name, found in by_recipe.items()
@@ -224,13 +224,13 @@ def compare(rows: Sequence[Mapping[str, Any]], repeats: int = 2000) -> list[Find
     for cost in ("params", "macs"):
         scores[cost] = {key: row[cost] for key, row in seeds[0].items()}
     findings = [
-        _finding(name, found, truth, _mean_seconds(by_recipe.get(name, {})), repeats)
+        _finding(name, found, truths, _mean_seconds(by_recipe.get(name, {})), repeats)
         for name, found in scores.items()
     ]
     if len(seeds) > 1:
-        one, other = ({key: row["val_accuracy"] for key, row in seed.items()} for seed in seeds[:2])
+        one, other = truths
         findings.append(
-            _finding("long, one seed beside another", other, one, _mean_seconds(seeds[1]), repeats)
+            _finding("long, one seed beside another", other, [one], _mean_seconds(seeds[1]), repeats)
         )
     return [finding for finding in findings if finding.nets >= FEW]
 
@@ -244,24 +244,27 @@ def _mean_seconds(found: Mapping[str, Mapping[str, Any]]) -> float:
 
 
 def _finding(
-    name: str, scores: Mapping[str, float], truth: Mapping[str, float], seconds: float, repeats: int
+    name: str,
+    scores: Mapping[str, float],
+    truths: Sequence[Mapping[str, float]],
+    seconds: float,
+    repeats: int,
 ) -> Finding:
-    keys = sorted(scores.keys() & truth.keys())
-    x, y = (np.array([some[key] for key in keys]) for some in (scores, truth))
+    keys = sorted(set(scores).intersection(*truths))
     if len(keys) < FEW:
         return Finding(name, len(keys), math.nan, math.nan, math.nan, math.nan, seconds)
+    x, *ys = (np.array([some[key] for key in keys]) for some in (scores, *truths))
+
+    def tau(chosen: Any) -> float:
+        return float(np.mean([stats.kendalltau(x[chosen], y[chosen]).statistic for y in ys]))
+
     rng = np.random.default_rng(0)
-    taus = []
-    for _ in range(repeats):
-        drawn = rng.integers(len(keys), size=len(keys))
-        taus.append(stats.kendalltau(x[drawn], y[drawn]).statistic)
+    taus = [tau(rng.integers(len(keys), size=len(keys))) for _ in range(repeats)]
     low, high = np.nanquantile(taus, [0.025, 0.975]) if taus else (math.nan, math.nan)
     tenth = math.ceil(len(keys) / 10)
-    best = [set(np.argsort(-values, kind="stable")[:tenth].tolist()) for values in (x, y)]
-    tau = float(stats.kendalltau(x, y).statistic)
-    return Finding(
-        name, len(keys), tau, float(low), float(high), len(best[0] & best[1]) / tenth, float(seconds)
-    )
+    mine, *best = (set(np.argsort(-values, kind="stable")[:tenth].tolist()) for values in (x, *ys))
+    recall = float(np.mean([len(mine & theirs) / tenth for theirs in best]))
+    return Finding(name, len(keys), tau(slice(None)), float(low), float(high), recall, seconds)
 
 
 # -- The report ----------------------------------------------------------------------------------------------
@@ -290,9 +293,17 @@ def text(rows: Sequence[Mapping[str, Any]], findings: Sequence[Finding]) -> list
             f"\nFewer than {FEW} networks are trained by the long recipe and another: nothing is ranked."
         )
     trained = [f for f in findings if f.seconds and not _is_long(f.name)]
+    trained = [f for f in trained if f.nets == max(g.nets for g in trained)]
     if trained:
         best = max(trained, key=lambda f: f.tau / f.seconds)
-        lines += ["", f"Best tau per second: {best.name}.", "", "![tau over seconds](tau.svg)"]
+        near = [f.name for f in trained if f is not best and f.high >= best.low]
+        lines += [
+            "",
+            f"Best tau per second of those with {best.nets} networks: {best.name}. "
+            + (f"Intervals of tau overlap with it: {', '.join(near)}." if near else ""),
+            "",
+            "![tau over seconds](tau.svg)",
+        ]
     return [*lines, ""]
 
 
@@ -335,7 +346,7 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument("--preset", choices=("laptop", "gpu"), default="laptop", help="of the networks' ranges")
     p.add_argument("--nets", type=positive, default=16, metavar="N", help="(default: %(default)s)")
     p.add_argument("--long", type=positive, default=30, metavar="N", help="epochs (default: %(default)s)")
-    p.add_argument("--seeds", type=positive, default=2, metavar="N", help="of the long recipe (default: 2)")
+    p.add_argument("--seeds", type=int, choices=(1, 2), default=2, help="of the long recipe (default: 2)")
     p.add_argument("--budget", type=duration, metavar="TIME", help="of all training, such as 2h")
     p.add_argument("--dataset", default="cifar10", metavar="NAME", help="(default: cifar10)")
     p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
@@ -361,7 +372,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from nas.options import UsageError
     from nas.progress import Reporter
 
-    given = arguments().parse_args(argv)
+    p = arguments()
+    given = p.parse_args(argv)
+    if given.nets > MOST:
+        p.error(f"argument --nets: there are {MOST}")
     out = Path(given.out or (RESULTS if given.report else given.run))
     if not given.report:
         train_all(given, Reporter())

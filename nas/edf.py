@@ -283,10 +283,10 @@ def ks(a: Edf, b: Edf) -> Outcome:
 def lower(a: Edf, b: Edf, *, repeats: int = 10_000, seed: int = 0) -> Outcome:
     """Whether the mean of a is below that of b: a one-sided permutation test on their difference, a - b.
 
-    Networks are dealt anew to the two samples, each with its weight. All deals are counted where there are no
-    more than the repeats.
+    Networks are dealt anew to the two samples, each with its weight, which is 1 in the mean of each sample.
+    All deals are counted where there are no more than the repeats.
     """
-    e, w = np.concatenate([a.e, b.e]), np.concatenate([a.w, b.w])
+    e, w = np.concatenate([a.e, b.e]), np.concatenate([a.w * len(a), b.w * len(b)])
 
     def difference(first: NDArray[Any], second: NDArray[Any], axis: int) -> Array:
         one, other = (
@@ -314,11 +314,13 @@ def equal(a: Edf, b: Edf, margin: float) -> Outcome:
     They are Welch's, because a space under a constraint rarely has the spread of the space itself, and
     because dealing networks anew, as `lower` does, tests whether distributions are the same, which is not
     what equivalence is about. Means of the dozens of networks that a space is judged by are close to normal.
-    p is the larger of the two.
+    p is the larger of the two; 1 where a sample is worth fewer than two networks.
     """
     if margin <= 0:
         raise ValueError(f"the margin of an equivalence test must be above 0, not {margin:g}")
     difference = a.mean - b.mean
+    if min(a.size, b.size) < 2 - 1e-9:
+        return Outcome(difference, 1.0)
     parts = [a.standard_error**2, b.standard_error**2]
     error = math.sqrt(sum(parts))
     if not error:
@@ -387,6 +389,8 @@ def difference_told(n: int, spread: float, *, power: float = 0.8, level: float =
 
 def sample_size(n: int, spread: float, margin: float) -> str:
     """One line for before the training: what n networks of each space can show, and what more would take."""
+    if n < 2 or not 0 < spread < math.inf:
+        return f"{n} networks a space, standard deviation {spread:.3g}: nothing can be shown"
     return (
         f"{n} networks a space, standard deviation {spread:.3g}: means {difference_told(n, spread):.2g} "
         f"apart are told at 80% power (one-sided, level 0.05); {margin:g} apart would take "

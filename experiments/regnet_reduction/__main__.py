@@ -17,6 +17,7 @@ EXAMPLES = """\
   python -m experiments.regnet_reduction --report
 """
 
+ROOT = Path(__file__).parents[2]
 RESULTS = "experiments/results/regnet_reduction"
 """What is committed."""
 
@@ -32,9 +33,8 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument(
         "--preset",
         choices=("laptop", "gpu", "paper"),
-        default="laptop",
-        help="ranges, window, recipe and numbers of models: for two cores and about two hours, for one GPU, "
-        "or those of the paper (default: laptop)",
+        help="ranges, window, recipe and numbers of models: for two cores and some two and a half hours, for "
+        "one GPU, or those of the paper, which needs ImageNet at 224 as --dataset (default: laptop)",
     )
     p.add_argument("--models", type=positive, metavar="N", help="of each space (default: by preset)")
     p.add_argument("--window", type=window, metavar="LO:HI", help="multiply-adds (default: by preset)")
@@ -43,6 +43,7 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument("--dataset", default="cifar10", metavar="NAME", help="(default: cifar10)")
     p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
     p.add_argument("--workers", type=positive, metavar="N", help="(default: one per core)")
+    p.add_argument("--executor", choices=("ray", "local"), default="ray", help="(default: ray)")
     p.add_argument("--address", metavar="ADDRESS", help="a Ray cluster (default: this machine)")
     p.add_argument(
         "--run",
@@ -72,12 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     from nas.progress import Reporter
 
     out = Path(given.out or (RESULTS if given.report else given.run))
+    if given.report and given.preset:
+        p.error("argument --preset: the table of --report says what it was")
     if not given.report:
-        recipe = given.recipe or run.SETTINGS[given.preset].recipe
+        preset = given.preset or "laptop"
+        recipe = given.recipe or run.SETTINGS[preset].recipe
         if recipe not in run.RECIPES:
             p.error(f"argument --recipe: {recipe!r} is none of {', '.join(run.RECIPES)}")
-        parts, reporter = run.parts(given.preset, given.models), Reporter()
-        reporter.line(f"power     {report.power(parts[0].models, Path(RESULTS) / models.FILE)}")
+        parts, reporter = run.parts(preset, given.models), Reporter()
+        known = report.power(parts[0].models, ROOT / RESULTS / models.FILE, preset, recipe)
+        reporter.line(f"power     {known}")
         run.run_all(
             parts,
             Path(given.run),
@@ -89,15 +94,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             data_dir=given.data_dir,
             workers=given.workers,
             address=given.address,
+            executor=given.executor,
         )
         out.mkdir(parents=True, exist_ok=True)
         models.write(models.gather(Path(given.run), [part.name for part in parts]), out / models.FILE)
     if not (out / models.FILE).exists():
         raise UsageError(f"--report: there is no {out / models.FILE}: train the models first")
     rows = models.read(out / models.FILE)
+    failed = [m for m in models.every(out / models.FILE) if m["status"] != "ok"]
     if not rows:
         raise UsageError(f"{out / models.FILE} has no model that trained to the end")
-    lines = ["# The ladder of design spaces: AnyNet A to E and RegNet", "", *report.text(rows, given.preset)]
+    lines = ["# The ladder of design spaces: AnyNet A to E and RegNet", "", *report.text(rows, failed)]
     (out / "README.md").write_text("\n".join(lines))
     for name, figure in figures.FIGURES:
         figure(rows, report.when(rows), out / name)

@@ -33,13 +33,23 @@ LETTERS: dict[str, Callable[[Mapping[str, Any]], float]] = {
 """Settings that all spaces have, of which the best range is shown."""
 
 
+def ladder_of(models: Models) -> Mapping[str, Models]:
+    """The models of each space of the ladder that has some, RegNetY's too; all if there are no others."""
+    found = {name: of(models, part_of(name), name) for name in (*LADDER, "RegNetY")}
+    there: dict[str, Models] = {name: part for name, part in found.items() if part}
+    return there or {str(models[0]["design_space"]): models}
+
+
 def _save(figure: Any, file: Path) -> None:
     figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
 
 
 def _draw(panel: Axes, curves: Mapping[str, Edf], band: str | None) -> None:
-    """EDFs, with the simultaneous band of one of them and pointwise ones of all."""
+    """EDFs, if any, with the simultaneous band of one of them and pointwise ones of all."""
+    if not curves:
+        panel.set_axis_off()
+        return
     low = min(f.e[0] for f in curves.values())
     high = max(f.e[-1] for f in curves.values())
     at = np.linspace(low - 0.5, high + 0.5, 400)
@@ -63,8 +73,8 @@ def ladder(models: Models, when: str, file: Path) -> None:
         when: such as `after one epoch`; in every caption.
     """
     figure, ((plain, alike), (beside, default)) = plt.subplots(2, 2, figsize=(12, 9))
-    there = [name for name in LADDER if of(models, "ladder", name)]
-    samples = {name: of(models, "ladder", name) for name in there}
+    samples = ladder_of(models)
+    there = list(samples)
     _draw(plain, {name: edf(column(part, "top1")) for name, part in samples.items()}, "A")
     plain.set_title(f"The ladder {when}; last gammas start at 0", fontsize=10)
     try:
@@ -83,23 +93,20 @@ def ladder(models: Models, when: str, file: Path) -> None:
     _draw(beside, {name: edf(column(of(models, part_of(name), name), "top1")) for name in controls}, None)
     beside.set_title(f"D and E beside their controls {when}", fontsize=10)
     others = [name for name in LADDER if of(models, "default", name)]
-    if others:
-        _draw(default, {name: edf(column(of(models, "default", name), "top1")) for name in others}, None)
-        default.set_title(f"The ladder {when}; last gammas start at 1", fontsize=10)
-    else:
-        default.set_axis_off()
+    _draw(default, {name: edf(column(of(models, "default", name), "top1")) for name in others}, None)
+    default.set_title(f"The ladder {when}; last gammas start at 1", fontsize=10)
     figure.tight_layout()
     _save(figure, file)
 
 
 def scatter(models: Models, when: str, file: Path) -> None:
     """Error over parameters, a panel for each space."""
-    there = [name for name in LADDER if of(models, "ladder", name)]
+    there = list(ladder_of(models))
     figure, panels = plt.subplots(
         1, len(there), figsize=(2.6 * len(there), 3.2), sharex=True, sharey=True, squeeze=False
     )
     for panel, name in zip(panels[0], there, strict=True):
-        part = of(models, "ladder", name)
+        part = of(models, part_of(name), name)
         panel.scatter(column(part, "params") / 1e6, column(part, "top1"), s=10, color=COLOURS[name])
         panel.set_xscale("log")
         panel.set_title(name, fontsize=10)
@@ -114,8 +121,7 @@ def ranges(models: Models) -> dict[str, dict[str, BestRange]]:
     return {
         letter: {
             name: best_range([value(m) for m in part], column(part, "top1"))
-            for name in LADDER
-            if (part := of(models, "ladder", name))
+            for name, part in ladder_of(models).items()
         }
         for letter, value in LETTERS.items()
     }
@@ -124,7 +130,7 @@ def ranges(models: Models) -> dict[str, dict[str, BestRange]]:
 def best(models: Models, when: str, file: Path) -> None:
     """Errors over each setting, with the range in which its best value lies; a row for each space."""
     found = ranges(models)
-    there = [name for name in LADDER if of(models, "ladder", name)]
+    there = list(found[next(iter(LETTERS))])
     figure, panels = plt.subplots(
         len(there),
         len(LETTERS),
@@ -134,7 +140,7 @@ def best(models: Models, when: str, file: Path) -> None:
         sharey=True,
     )
     for row, name in zip(panels, there, strict=True):
-        part = of(models, "ladder", name)
+        part = of(models, part_of(name), name)
         for panel, (letter, value) in zip(row, LETTERS.items(), strict=True):
             span = found[letter][name]
             panel.scatter([value(m) for m in part], column(part, "top1"), s=7, color=COLOURS[name])
@@ -153,11 +159,9 @@ def best(models: Models, when: str, file: Path) -> None:
 def efficiency(models: Models, when: str, file: Path) -> None:
     """The expected least error of m random models."""
     figure, panel = plt.subplots(figsize=(6, 4))
-    for name in LADDER:
-        part = of(models, "ladder", name)
-        if part:
-            m = np.arange(1, len(part) + 1)
-            panel.plot(m, random_search(column(part, "top1"), m)[0], color=COLOURS[name], label=name)
+    for name, part in ladder_of(models).items():
+        m = np.arange(1, len(part) + 1)
+        panel.plot(m, random_search(column(part, "top1"), m)[0], color=COLOURS[name], label=name)
     panel.set_xscale("log", base=2)
     panel.set_xlabel("models trained, m")
     panel.set_ylabel(f"expected least error {when}, %")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nas.progress import short
 from nas.store import TRIALS, Run
 from search_spaces.regnet import stages_of
 
@@ -18,13 +20,16 @@ FILE = "models.parquet"
 
 _SAME = (
     "trial key genome choices status error params macs flops activations depth receptive_field curve "
-    "val_accuracy train_seconds images_per_second peak_memory_bytes recipe seed device versions"
+    "val_accuracy train_seconds images_per_second peak_memory_bytes recipe seed device versions started "
+    "finished elapsed"
 ).split()
 """Columns of a run's table that are taken over."""
 
 SCHEMA = pa.schema(
     [
         pa.field("part", pa.string()),
+        pa.field("preset", pa.string()),
+        pa.field("window", pa.string()),
         pa.field("design_space", pa.string()),
         pa.field("init", pa.string()),
         pa.field("draws", pa.int32()),
@@ -44,12 +49,15 @@ def gather(folder: Path, names: Sequence[str]) -> pa.Table:
     for name in names:
         if not (folder / name / "trials.arrows").exists():
             continue
+        config = json.loads((folder / name / "run.json").read_text())
         for row in Run(folder / name).table().to_pylist():
             recipe = json.loads(row["recipe"])
             rows.append(
                 {name: row[name] for name in _SAME}
                 | {
                     "part": name,
+                    "preset": config["preset"],
+                    "window": ":".join(short(limit) for limit in config["window"]["macs"]),
                     "design_space": json.loads(row["choices"])["space"],
                     "init": recipe["init"],
                     "draws": json.loads(row["note"])["draws"],
@@ -70,12 +78,33 @@ def read(file: Path) -> list[dict[str, Any]]:
 
     `top1` is their validation error in percent.
     """
-    rows = pq.read_table(file).to_pylist()
+    rows = every(file)
     return [
         row | shape(json.loads(row["choices"])) | {"top1": 100 * (1 - row["val_accuracy"])}
         for row in rows
         if row["status"] == "ok"
     ]
+
+
+def every(file: Path) -> list[dict[str, Any]]:
+    """All models, those included whose training failed."""
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return rows
+
+
+def share_trained(models: Models) -> float:
+    """The share of the workers' time, from the first to the last of each part, that went into training steps.
+
+    There are as many workers as models were ever in training at a time.
+    """
+    held = trained = 0.0
+    for name in dict.fromkeys(m["part"] for m in models):
+        part = [m for m in models if m["part"] == name]
+        events = sorted([(m["started"], 1) for m in part] + [(m["finished"], -1) for m in part])
+        workers = max(itertools.accumulate(step for _, step in events))
+        held += workers * max(m["elapsed"] for m in part)
+        trained += sum(m["train_seconds"] or 0.0 for m in part)
+    return trained / held
 
 
 def shape(choices: Mapping[str, Any]) -> dict[str, Any]:

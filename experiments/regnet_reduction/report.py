@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -21,10 +22,11 @@ from experiments.regnet_reduction.compare import (
     MARGIN,
     Finding,
     compare,
+    interaction,
 )
 from experiments.regnet_reduction.figures import ranges
 from experiments.regnet_reduction.ladder import LADDER, PRESETS
-from experiments.regnet_reduction.models import Models, column, of, read
+from experiments.regnet_reduction.models import Models, column, of, read, share_trained
 from nas.edf import e_fit, edf, ks, sample_size
 from nas.proposals import EVIDENCE, propose
 from search_spaces import find
@@ -39,19 +41,30 @@ def when(models: Models) -> str:
     return f"after {NUMBERS.get(epochs, epochs)} epoch{'s' if epochs > 1 else ''}"
 
 
-def power(count: int, table: Path) -> str:
+def power(count: int, table: Path, preset: str, recipe: str) -> str:
     """What so many models of each space can show, by the spread of those of a table; for before training."""
-    if not table.exists():
-        return f"{count} models of each space: what they can show is not known, as there is no {table}"
-    return sample_size(count, edf(column(of(read(table), "ladder", "A"), "top1")).sd, MARGIN)
+    known = [m for m in (read(table) if table.exists() else []) if m["preset"] == preset]
+    part = [m for m in of(known, "ladder", "A") if json.loads(m["recipe"])["name"] == recipe]
+    if len(part) < FEW:
+        return f"what {count} models of each space can show is not known: there are no such results yet"
+    return f"by the models of {table.parent.name}: {sample_size(count, _sd(part), MARGIN)}"
 
 
-def text(models: Models, preset: str) -> list[str]:
-    """All of it, as lines of Markdown."""
+def _sd(models: Models) -> float:
+    return edf(column(models, "top1")).sd
+
+
+def text(models: Models, failed: Models = ()) -> list[str]:
+    """All of it, as lines of Markdown.
+
+    Args:
+        failed: models whose training failed.
+    """
     after = when(models)
+    preset = min({m["preset"] for m in models}, key=len)  # those of further parts are longer
     return [
         *_finding(models, after),
-        *_how(models, preset),
+        *_how(models, preset, failed),
         *_spaces(models, after, preset),
         *_ladder(models, after),
         *_initialisation(models, after),
@@ -87,10 +100,11 @@ def _finding(models: Models, after: str) -> list[str]:
     ]
 
 
-def _how(models: Models, preset: str) -> list[str]:
+def _how(models: Models, preset: str, failed: Models) -> list[str]:
     recipe = json.loads(models[0]["recipe"])
     busy = sum(m["seconds"] for m in models)
-    trained = sum(m["train_seconds"] for m in models)
+    losses = Counter(m["design_space"] for m in failed)
+    lost = "none failed" if not failed else f"{len(failed)} failed and are left out ({dict(losses)})"
     machines = Counter(m["device"] for m in models)
     versions = json.loads(models[0]["versions"])
     images = "all" if recipe["train_images"] is None else f"{recipe['train_images']:,}"
@@ -99,15 +113,17 @@ def _how(models: Models, preset: str) -> list[str]:
         "## How it was run",
         "",
         f"- {len(models)} models, {macs.min():.2f}M to {macs.max():.2f}M multiply-adds, on "
-        f"{', '.join(machines)}, torch {versions['torch']}; {busy / 3600:.1f} hours of workers, "
-        f"{trained / busy:.1%} of them in training steps; a model took {seconds.mean():.0f} s in the mean "
-        f"(90th percentile {np.quantile(seconds, 0.9):.0f} s)",
+        f"{', '.join(machines)}, torch {versions['torch']}; {busy / 3600:.1f} hours of trials, "
+        f"{share_trained([*models, *failed]):.1%} of the workers' time in training steps; {lost}; "
+        f"a model took {seconds.mean():.0f} s in the mean (90th percentile "
+        f"{np.quantile(seconds, 0.9):.0f} s)",
         f"- recipe: {recipe['epochs']} x {images} images of {recipe['dataset']} but "
         f"{recipe['val_images']:,} to validate on, batch {recipe['batch']}, {recipe['optimiser']}, "
         f"lr {recipe['lr']:g}, {recipe['schedule']}; one seed",
         "- errors are validation errors; the test set was not read",
-        f"- `python -m experiments.regnet_reduction --preset {preset} --data-dir DIR` trains the models; "
-        "with `--report` it writes this page and the figures again from `models.parquet`",
+        f"- `python -m experiments.regnet_reduction --preset {preset} --recipe {recipe['name']} --window "
+        f"{models[0]['window']} --dataset {recipe['dataset']} --data-dir DIR` trains the models; with "
+        "`--report` it writes this page and the figures again from `models.parquet`",
         "",
     ]
 
@@ -143,6 +159,7 @@ def _ladder(models: Models, after: str) -> list[str]:
     plain, alike = compare(models, HYPOTHESES), compare(models, HYPOTHESES, "params")
     beside, beside_alike = compare(models, CONTROLS), compare(models, CONTROLS, "params")
     first = of(models, "ladder", "A")
+    power = sample_size(len(first), _sd(first), MARGIN) + "." if first else ""
     return [
         f"## What can be concluded {after}",
         "",
@@ -155,7 +172,7 @@ def _ladder(models: Models, after: str) -> list[str]:
         "",
         "Models to show: of each space, at 80% power, for the difference seen or for equality.",
         "",
-        sample_size(len(first), edf(column(first, "top1")).sd, MARGIN) + ".",
+        power,
         "",
         *(
             [
@@ -180,14 +197,18 @@ def _tested(plain: Sequence[Finding], alike: Sequence[Finding]) -> list[str]:
     ]
     for one, other in zip(plain, alike, strict=True):
         needed = "" if one.models is None else f"{one.models:,}"
+        there = "" if math.isnan(other.difference) else f"{other.difference:+.2f}"
         lines.append(
             f"| {one.hypothesis} | {one.difference:+.2f} | {_p(one.p)} | {_p(one.corrected)} | {_yes(one)} "
-            f"| {needed} | {other.difference:+.2f} | {_p(other.corrected)} | {_yes(other)} |"
+            f"| {needed} | {there} | {_p(other.corrected)} | {_yes(other)} |"
         )
-    return lines
+    bins = [f"{finding.hypothesis}: {finding.how}" for finding in alike]
+    return [*lines, "", f"Parameters are made alike in bins, and so about equal. {'; '.join(bins)}."]
 
 
 def _p(p: float) -> str:
+    if math.isnan(p):
+        return ""
     return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
@@ -199,12 +220,10 @@ def _sentence(plain: Sequence[Finding], alike: Sequence[Finding]) -> str:
     """Which hypotheses are shown, in words."""
     both = [str(a.hypothesis) for a, b in zip(plain, alike, strict=True) if a.holds and b.holds]
     only = [str(a.hypothesis) for a, b in zip(plain, alike, strict=True) if a.holds and not b.holds]
-    late = [str(a.hypothesis) for a, b in zip(plain, alike, strict=True) if b.holds and not a.holds]
-    none = [str(a.hypothesis) for a, b in zip(plain, alike, strict=True) if not a.holds and not b.holds]
+    none = [str(a.hypothesis) for a in plain if not a.holds]
     parts = [
         (both, "Shown, also at equal parameters"),
         (only, "Shown, but not at equal parameters"),
-        (late, "Shown at equal parameters only"),
         (none, "Not shown"),
     ]
     return " ".join(f"{label}: {'; '.join(names)}." for names, label in parts if names)
@@ -218,6 +237,8 @@ def _distances(models: Models) -> list[str]:
     ]
     there = {n: edf(column(part, "top1")) for n in LADDER if (part := of(models, "ladder", n))}
     names = list(there)
+    if names[:1] != ["A"]:
+        return []
     for before, name in pairwise(names):
         step, whole = ks(there[before], there[name]), ks(there["A"], there[name])
         lines.append(
@@ -233,7 +254,7 @@ def _initialisation(models: Models, after: str) -> list[str]:
     zero = {m["key"]: m for m in models if m["part"] == "ladder"}
     pairs = [(zero[m["key"]], m) for m in default if m["key"] in zero]
     lines = [
-        f"## One flag, another ladder {after}",
+        f"## One flag: how the last gammas start, {after}",
         "",
         f"The same {len(pairs)} models with the last gamma of every residual branch at 0 (`zero-gamma`) and "
         "at 1 (`default`). Mean error ± standard deviation in percent:",
@@ -250,20 +271,27 @@ def _initialisation(models: Models, after: str) -> list[str]:
         means[name] = (first.mean, second.mean)
         cells = [f"{f.mean:.1f} ± {f.sd:.1f}" for f in (first, second)]
         lines.append(f"| {name} | {len(mine)} | {' | '.join(cells)} |")
+    if len(means) < 2:
+        return []
     errors = [[pair[i]["top1"] for pair in pairs] for i in (0, 1)]
     depth = [pair[0]["depth"] for pair in pairs]
     tau = stats.kendalltau(*errors)
     orders = [" < ".join(sorted(means, key=lambda n: means[n][i])) for i in (0, 1)]
     rho = [stats.spearmanr(depth, e).statistic for e in errors]
-    changed = (
-        "One flag changes the order at this budget: neither order says what longer training would."
-        if orders[0] != orders[1]
-        else "The order of the spaces is the same."
-    )
+    shifts = {name: [b["top1"] - a["top1"] for a, b in pairs if b["design_space"] == name] for name in means}
+    p = interaction(list(shifts.values()))
+    if p < LEVEL:
+        said = (
+            "The flag moves some spaces more than others: what is concluded of the spaces at this budget "
+            "depends on it"
+        )
+    else:
+        said = "That the flag moves some spaces more than others is not shown"
     return [
         *lines,
         "",
-        f"From the least mean error up: {orders[0]} with `zero-gamma`, {orders[1]} with `default`. {changed} "
+        f"From the least mean error up: {orders[0]} with `zero-gamma`, {orders[1]} with `default`. {said} "
+        f"(differences of the same model dealt anew to the spaces, p {_p(p)}). "
         f"Error and depth: rank correlation {rho[0]:+.2f} with `zero-gamma`, {rho[1]:+.2f} with `default`. "
         f"Between the two rankings of the same models: tau-b {tau.statistic:.2f} (p {_p(tau.pvalue)}).",
         "",

@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.regnet_reduction.ladder import LADDER, PRESETS
 from nas.launch import launch
-from nas.options import Options
+from nas.options import Options, UsageError
 from nas.planning import Plan, plan
 from nas.progress import Reporter
 from nas.recipe import Init
@@ -17,8 +17,8 @@ from nas.store import Run
 
 RECIPES: dict[str, dict[str, Any]] = {
     "brief": {},
-    "epoch": {"train_images": None, "epochs": 1},
-    "ten": {"train_images": None, "epochs": 10},
+    "epoch": {"train_images": None, "epochs": 1, "batch": 128, "lr": 0.4},
+    "ten": {"train_images": None, "epochs": 10, "batch": 512, "lr": 0.8},
     "imagenet": {
         "train_images": None,
         "epochs": 10,
@@ -105,8 +105,17 @@ def options(part: Part, folder: Path, **given: Any) -> Options:
 
 
 def settle(part: Part, folder: Path, recipe: str, **given: Any) -> Plan:
-    """Its plan: by that recipe, and without measuring latencies, which nothing here asks for."""
+    """Its plan: by that recipe, and without measuring latencies, which nothing here asks for.
+
+    Raises `UsageError` where the data do not have the size of images for which the preset is made.
+    """
     made = plan(options(part, folder, **given))
+    wanted = PRESETS[part.preset].arguments.get("input", made.shape)
+    if made.shape != wanted:
+        sizes = ["x".join(map(str, shape)) for shape in (wanted, made.shape)]
+        raise UsageError(
+            f"--preset {part.preset}: is for images of {sizes[0]}, and these data have {sizes[1]}"
+        )
     return dataclasses.replace(
         made, recipe=dataclasses.replace(made.recipe, name=recipe, **RECIPES[recipe]), latency=None
     )
@@ -128,7 +137,10 @@ def run_all(
             reporter.line(f"{part.name}: nothing is left of the budget")
             continue
         reporter.line(f"{part.name}: {part.models} models of each of {', '.join(part.spaces)}")
-        launch(settle(part, folder, recipe, timeout=left, **given), reporter)
+        settled = settle(part, folder, recipe, timeout=left, **given)
+        if part.preset.startswith("gpu") and not settled.workers.gpus:
+            reporter.line("no GPU is used: this preset takes days on a CPU; take --preset laptop")
+        launch(settled, reporter)
         spent[part.name] = elapsed(folder / part.name)
 
 

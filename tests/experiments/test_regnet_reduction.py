@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
 from experiments.regnet_reduction import figures, models, report, run
 from experiments.regnet_reduction.__main__ import RESULTS, main
-from experiments.regnet_reduction.compare import CONTROLS, HYPOTHESES, compare
+from experiments.regnet_reduction.compare import CONTROLS, HYPOTHESES, compare, interaction
 from experiments.regnet_reduction.ladder import LADDER, PRESETS
 from experiments.regnet_reduction.sizes import kept
 from nas.progress import Reporter
@@ -130,6 +131,10 @@ def test_the_report_comes_from_the_committed_table(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text() == (committed / "README.md").read_text()
     rows = models.read(tmp_path / models.FILE)
     assert report.when(rows) == "after one epoch"
+    for name, _ in figures.FIGURES:
+        there = (committed / name).read_bytes()
+        if f"Matplotlib v{mpl.__version__}," in there[:2000].decode():
+            assert (tmp_path / name).read_bytes() == there, name
     before = (tmp_path / "efficiency.svg").read_bytes()
     figures.efficiency(rows, report.when(rows), tmp_path / "efficiency.svg")
     assert (tmp_path / "efficiency.svg").read_bytes() == before
@@ -150,3 +155,22 @@ def test_shape_repeats_what_is_tied() -> None:
     line = models.shape({"d": 13, "w_0": 24, "w_a": 36.44, "w_m": 2.49, "b": 1, "g": 8})
     assert line["w"] == (24, 56, 152, 368)  # RegNetX-200MF
     assert np.sum(line["d"]) == 13
+
+
+@pytest.mark.parametrize("kept", [{"A"}, {"RegNetX"}, {"B", "C"}])
+@pytest.mark.parametrize("count", [1, 9])
+def test_few_models_make_a_report(kept: set[str], count: int, tmp_path: Path) -> None:
+    rows = models.read(ROOT / RESULTS / models.FILE)
+    few = [m for name in sorted(kept) for m in models.of(rows, "ladder", name)[:count]]
+    text = "\n".join(report.text(few, failed=few[:1]))
+    assert ("too few models" in text) == (len(few) < 18)
+    assert "1 failed" in text
+    for name, figure in figures.FIGURES:
+        figure(few, "after one epoch", tmp_path / name)
+
+
+def test_a_flag_that_moves_all_spaces_alike_is_no_finding() -> None:
+    rng = np.random.default_rng(0)
+    alike = [interaction([rng.normal(2, 1, 16).tolist() for _ in range(6)], 500) for _ in range(40)]
+    assert sum(p < 0.05 for p in alike) <= 6
+    assert interaction([rng.normal(mean, 1, 16).tolist() for mean in (0, 0, 0, 3, 3, 3)]) < 0.001

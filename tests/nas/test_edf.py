@@ -168,6 +168,24 @@ def test_levels_and_power() -> None:
     assert abs(inside / 200 - power_to_equate(n, spread, margin)) < 0.09
 
 
+def test_samples_of_different_sizes_are_dealt_by_networks() -> None:
+    a, b = [1.0, 2, 3, 5], [2.5, 4, 6, 7, 8, 9, 12, 13]
+
+    def difference(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        found: np.ndarray = x.mean(axis) - y.mean(axis)
+        return found
+
+    plain = stats.permutation_test((a, b), difference, vectorized=True, alternative="less")
+    assert lower(edf(a), edf(b)).p == pytest.approx(plain.pvalue)
+
+
+def test_one_network_shows_no_equality() -> None:
+    assert equal(edf([50.0, 40], [1, 0]), edf([51.0, 60], [1, 0]), 1.5).p == 1
+    assert equal(edf([50.0, 40, 30], [1, 1, 1]), edf([51.0, 60], [1, 0]), 1.5).p == 1
+    assert "nothing can be shown" in sample_size(1, math.nan, 1.5)
+    assert "nothing can be shown" in sample_size(8, 0.0, 1.5)
+
+
 def test_equivalence_is_welchs() -> None:
     a, b = [1.0, 2, 3, 4, 6], [1.5, 2, 3.5, 7]
     upper = stats.ttest_ind(a, np.array(b) + 2, equal_var=False, alternative="less").pvalue

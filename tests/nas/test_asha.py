@@ -249,7 +249,7 @@ def test_a_training_in_this_process_is_stopped_after_an_epoch(tmp_path: Path) ->
     )
     options: dict[str, Any] = {"scheduler": "asha", "epochs": 3, "train_images": 64, "confirm": 0}
     run = tmp_path / "run"
-    launch(planned(run, space=f"{file}:chain", trials=4, **options), Reporter(quiet=True))
+    launch(planned(run, space=f"{file}:chain", trials=9, **options), Reporter(quiet=True))
     rows = Run(run).table().to_pylist()
     found = {r["status"]: r for r in rows if r["stage"] == "search"}
     assert {"ok", "pruned"} <= found.keys()

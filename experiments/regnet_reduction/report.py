@@ -365,7 +365,7 @@ def _proposals(models: Models, after: str, preset: str) -> list[str]:
     for proposal in found:
         step = STEPS.get(str(proposal.constraint), "")
         if proposal.p < SHOWN or step:
-            lines.append(f"| {proposal.constraint} | {proposal.rho:+.2f} | {proposal.p:.3f} | {step} |")
+            lines.append(f"| {proposal.constraint} | {proposal.rho:+.2f} | {_p(proposal.p)} | {step} |")
     return [*lines, ""]
 
 

@@ -88,7 +88,8 @@ def ladder(models: Models, when: str, file: Path) -> None:
             for name, weights in zip(there, same.weights, strict=True)
         }
         _draw(alike, weighted, None)
-        alike.set_title(f"At equal parameters {when}\n{same}", fontsize=8)
+        bins = f"{sum(same.used)} of {len(same.used)} bins have models of every space"
+        alike.set_title(f"At equal parameters {when}; {bins}", fontsize=9)
     controls = [name for name in ("C", "D", "E", *CONTROLS) if of(models, part_of(name), name)]
     _draw(beside, {name: edf(column(of(models, part_of(name), name), "top1")) for name in controls}, None)
     beside.set_title(f"D and E beside their controls {when}", fontsize=10)

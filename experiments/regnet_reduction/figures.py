@@ -18,8 +18,6 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-mpl.rcParams["svg.hashsalt"] = "regnet_reduction"
-
 ALL = (*ANYNETS, *REGNETS)
 COLOURS = {name: plt.get_cmap("tab20")((2 * i) % 20 + (2 * i) // 20) for i, name in enumerate(ALL)}
 
@@ -41,7 +39,8 @@ def ladder_of(models: Models) -> Mapping[str, Models]:
 
 
 def _save(figure: Any, file: Path) -> None:
-    figure.savefig(file, metadata={"Date": None})
+    with mpl.rc_context({"svg.hashsalt": "regnet_reduction"}):
+        figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
 
 

@@ -100,8 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         models.write(models.gather(Path(given.run), [part.name for part in parts]), out / models.FILE)
     if not (out / models.FILE).exists():
         raise UsageError(f"--report: there is no {out / models.FILE}: train the models first")
-    rows = models.read(out / models.FILE)
-    failed = [m for m in models.every(out / models.FILE) if m["status"] != "ok"]
+    every = models.read(out / models.FILE)
+    rows, failed = models.trained(every), [m for m in every if m["status"] != "ok"]
     if not rows:
         raise UsageError(f"{out / models.FILE} has no model that trained to the end")
     lines = ["# The ladder of design spaces: AnyNet A to E and RegNet", "", *report.text(rows, failed)]

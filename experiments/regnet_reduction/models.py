@@ -73,21 +73,20 @@ def write(table: pa.Table, file: Path) -> None:
     pq.write_table(table, file, compression="zstd")
 
 
-def read(file: Path) -> list[dict[str, Any]]:
+def trained(rows: Models) -> list[dict[str, Any]]:
     """The models that trained to the end, with what their answers come to (see `shape`).
 
     `top1` is their validation error in percent.
     """
-    rows = every(file)
     return [
-        row | shape(json.loads(row["choices"])) | {"top1": 100 * (1 - row["val_accuracy"])}
+        {**row} | shape(json.loads(row["choices"])) | {"top1": 100 * (1 - row["val_accuracy"])}
         for row in rows
         if row["status"] == "ok"
     ]
 
 
-def every(file: Path) -> list[dict[str, Any]]:
-    """All models, those included whose training failed."""
+def read(file: Path) -> list[dict[str, Any]]:
+    """All models of a table, those included whose training failed."""
     rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
     return rows
 

@@ -26,11 +26,14 @@ from experiments.regnet_reduction.compare import (
 )
 from experiments.regnet_reduction.figures import ranges
 from experiments.regnet_reduction.ladder import LADDER, PRESETS
-from experiments.regnet_reduction.models import Models, column, of, read, share_trained
+from experiments.regnet_reduction.models import Models, column, of, read, share_trained, trained
 from nas.edf import e_fit, edf, ks, sample_size
 from nas.proposals import EVIDENCE, propose
 from search_spaces import find
 from search_spaces.census import sample
+
+Findings = tuple[Sequence[Finding], Sequence[Finding]]
+"""As the spaces are, and at equal parameters."""
 
 NUMBERS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten"}
 
@@ -43,7 +46,7 @@ def when(models: Models) -> str:
 
 def power(count: int, table: Path, preset: str, recipe: str) -> str:
     """What so many models of each space can show, by the spread of those of a table; for before training."""
-    known = [m for m in (read(table) if table.exists() else []) if m["preset"] == preset]
+    known = [m for m in (trained(read(table)) if table.exists() else []) if m["preset"] == preset]
     part = [m for m in of(known, "ladder", "A") if json.loads(m["recipe"])["name"] == recipe]
     if len(part) < FEW:
         return f"what {count} models of each space can show is not known: there are no such results yet"
@@ -62,11 +65,14 @@ def text(models: Models, failed: Models = ()) -> list[str]:
     """
     after = when(models)
     preset = min({m["preset"] for m in models}, key=len)  # those of further parts are longer
+    steps, controls = (
+        (compare(models, some), compare(models, some, "params")) for some in (HYPOTHESES, CONTROLS)
+    )
     return [
-        *_finding(models, after),
+        *_finding(steps, controls, after),
         *_how(models, preset, failed),
         *_spaces(models, after, preset),
-        *_ladder(models, after),
+        *_ladder(models, steps, controls, after),
         *_initialisation(models, after),
         *_relations(models, after),
         *_best(models, after),
@@ -82,16 +88,14 @@ def text(models: Models, failed: Models = ()) -> list[str]:
     ]
 
 
-def _finding(models: Models, after: str) -> list[str]:
+def _finding(steps: Findings, controls: Findings, after: str) -> list[str]:
     """What the fixed hypotheses support, and nothing else."""
-    found = [compare(models, some, c) for some in (HYPOTHESES, CONTROLS) for c in (None, "params")]
-    said = [_sentence(found[i], found[i + 1]) for i in (0, 2)]
     return [
         f"## Finding, {after}",
         "",
-        *(said[:1] if found[0] else ["There are too few models to compare the spaces."]),
+        _sentence(*steps) if steps[0] else "There are too few models to compare the spaces.",
         "",
-        *([f"Beside the controls: {said[1]}", ""] if found[2] else []),
+        *([f"Beside the controls: {_sentence(*controls)}", ""] if controls[0] else []),
         "![EDFs](edf.svg)",
         "",
         "[Error over parameters](parameters.svg), [best ranges](ranges.svg),",
@@ -155,9 +159,7 @@ def _spaces(models: Models, after: str, preset: str) -> list[str]:
     ]
 
 
-def _ladder(models: Models, after: str) -> list[str]:
-    plain, alike = compare(models, HYPOTHESES), compare(models, HYPOTHESES, "params")
-    beside, beside_alike = compare(models, CONTROLS), compare(models, CONTROLS, "params")
+def _ladder(models: Models, steps: Findings, controls: Findings, after: str) -> list[str]:
     first = of(models, "ladder", "A")
     power = sample_size(len(first), _sd(first), MARGIN) + "." if first else ""
     return [
@@ -168,7 +170,7 @@ def _ladder(models: Models, after: str) -> list[str]:
         f"kind, at level {LEVEL:g}; and the same at equal parameters, because a constraint moves parameters "
         "inside a window of multiply-adds.",
         "",
-        *_tested(plain, alike),
+        *_tested(*steps),
         "",
         "Models to show: of each space, at 80% power, for the difference seen or for equality.",
         "",
@@ -178,10 +180,10 @@ def _ladder(models: Models, after: str) -> list[str]:
             [
                 "The paper's controls, in which widths or depths fall or stay instead of rising:",
                 "",
-                *_tested(beside, beside_alike),
+                *_tested(*controls),
                 "",
             ]
-            if beside
+            if controls[0]
             else []
         ),
         *_distances(models),

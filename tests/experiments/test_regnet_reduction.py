@@ -117,7 +117,7 @@ def test_a_run_goes_on_and_its_table_is_whole(tmp_path: Path) -> None:
         few: dict[str, Any] = {"dataset": "digits", "executor": "local", "epochs": 1, "train_images": 100}
         run.run_all((part,), tmp_path, "brief", budget, Reporter(quiet=True), **few)
     models.write(models.gather(tmp_path, ["ladder", "gated"]), tmp_path / models.FILE)
-    (row,) = models.read(tmp_path / models.FILE)
+    (row,) = models.trained(models.read(tmp_path / models.FILE))
     assert row["design_space"] == "RegNetY"
     assert 4_000_000 <= row["macs"] <= 6_000_000
     assert row["top1"] == pytest.approx(100 * (1 - row["val_accuracy"]))
@@ -130,7 +130,7 @@ def test_the_report_comes_from_the_committed_table(tmp_path: Path, monkeypatch: 
     (tmp_path / models.FILE).write_bytes((committed / models.FILE).read_bytes())
     assert main(["--report", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "README.md").read_text() == (committed / "README.md").read_text()
-    rows = models.read(tmp_path / models.FILE)
+    rows = models.trained(models.read(tmp_path / models.FILE))
     assert report.when(rows) == "after one epoch"
     for name, _ in figures.FIGURES:
         there = (committed / name).read_bytes()
@@ -161,7 +161,7 @@ def test_shape_repeats_what_is_tied() -> None:
 @pytest.mark.parametrize("kept", [{"A"}, {"RegNetX"}, {"B", "C"}])
 @pytest.mark.parametrize("count", [1, 9])
 def test_few_models_make_a_report(kept: set[str], count: int, tmp_path: Path) -> None:
-    rows = models.read(ROOT / RESULTS / models.FILE)
+    rows = models.trained(models.read(ROOT / RESULTS / models.FILE))
     few = [m for name in sorted(kept) for m in models.of(rows, "ladder", name)[:count]]
     text = "\n".join(report.text(few, failed=few[:1]))
     assert ("too few models" in text) == (len(few) < 18)

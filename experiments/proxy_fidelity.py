@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
+from experiments.drawing import save
 from nas.cli import duration, guard, positive
 
 if TYPE_CHECKING:
@@ -312,7 +313,6 @@ def figure(findings: Sequence[Finding], file: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "proxy_fidelity"
     from matplotlib import pyplot as plt
 
     picture, panel = plt.subplots(figsize=(7, 4.5))
@@ -330,8 +330,7 @@ def figure(findings: Sequence[Finding], file: Path) -> None:
     if findings:
         panel.legend(fontsize=7, loc="lower right")
     picture.tight_layout()
-    picture.savefig(file, metadata={"Date": None})
-    plt.close(picture)
+    save(picture, file, "proxy_fidelity")
 
 
 def arguments() -> argparse.ArgumentParser:

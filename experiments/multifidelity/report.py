@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.drawing import save
 from experiments.multifidelity.run import BUDGET, FRONTS, SHARE, WORKERS
 from nas.asha import ENDED
 
@@ -168,7 +169,6 @@ def figure(rows: Rows, file: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    mpl.rcParams["svg.hashsalt"] = "multifidelity"
     found = curves(rows)
     ceiling = max(r["accuracy"] for r in rows)
     names = list(dict.fromkeys(strategy for strategy, _ in found))
@@ -189,5 +189,4 @@ def figure(rows: Rows, file: Path) -> None:
     panel.set_yscale("log")
     panel.legend(loc="upper right", frameon=False)
     figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file, "multifidelity")

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
+from experiments.drawing import save
 from experiments.regnet_reduction.compare import part_of
 from experiments.regnet_reduction.ladder import ANYNETS, CONTROLS, LADDER, REGNETS
 from experiments.regnet_reduction.models import Models, column, of
@@ -36,12 +37,6 @@ def ladder_of(models: Models) -> Mapping[str, Models]:
     found = {name: of(models, part_of(name), name) for name in (*LADDER, "RegNetY")}
     there: dict[str, Models] = {name: part for name, part in found.items() if part}
     return there or {str(models[0]["design_space"]): models}
-
-
-def _save(figure: Any, file: Path) -> None:
-    with mpl.rc_context({"svg.hashsalt": "regnet_reduction"}):
-        figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
 
 
 def _draw(panel: Axes, curves: Mapping[str, Edf], band: str | None) -> None:
@@ -96,7 +91,7 @@ def ladder(models: Models, when: str, file: Path) -> None:
     _draw(default, {name: edf(column(of(models, "default", name), "top1")) for name in others}, None)
     default.set_title(f"The ladder {when}; last gammas start at 1", fontsize=10)
     figure.tight_layout()
-    _save(figure, file)
+    save(figure, file, "regnet_reduction")
 
 
 def scatter(models: Models, when: str, file: Path) -> None:
@@ -113,7 +108,7 @@ def scatter(models: Models, when: str, file: Path) -> None:
         panel.set_xlabel("parameters, M")
     panels[0][0].set_ylabel(f"error {when}, %")
     figure.tight_layout()
-    _save(figure, file)
+    save(figure, file, "regnet_reduction")
 
 
 def ranges(models: Models) -> dict[str, dict[str, BestRange]]:
@@ -153,7 +148,7 @@ def best(models: Models, when: str, file: Path) -> None:
         row[0].set_ylabel(f"{name}\nerror, %", fontsize=8)
     figure.suptitle(f"Error {when}; band and line: 95% interval and median of the best value", fontsize=10)
     figure.tight_layout()
-    _save(figure, file)
+    save(figure, file, "regnet_reduction")
 
 
 def efficiency(models: Models, when: str, file: Path) -> None:
@@ -167,7 +162,7 @@ def efficiency(models: Models, when: str, file: Path) -> None:
     panel.set_ylabel(f"expected least error {when}, %")
     panel.legend(fontsize=8)
     figure.tight_layout()
-    _save(figure, file)
+    save(figure, file, "regnet_reduction")
 
 
 FIGURES: Sequence[tuple[str, Callable[[Models, str, Path], None]]] = (

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.drawing import save
 from experiments.strategies.entrants import ENTRANTS
 
 Rows = Sequence[Mapping[str, Any]]
@@ -208,7 +209,6 @@ def figure(rows: Rows, file: Path) -> None:
     from matplotlib import pyplot as plt
 
     contests = groups(rows, "benchmark", "dataset")
-    mpl.rcParams["svg.hashsalt"] = "strategies"
     figure, panels = plt.subplots(1, len(contests), figsize=(5 * len(contests), 4.2), squeeze=False)
     names = list(dict.fromkeys((r["strategy"], r["winner"]) for r in rows))
     colours = {name: plt.get_cmap("tab20")(i % 20) for i, (name, _) in enumerate(names)}
@@ -234,5 +234,4 @@ def figure(rows: Rows, file: Path) -> None:
     lines = {line.get_label(): line for panel in panels[0] for line in panel.get_lines()}
     figure.legend(lines.values(), lines.keys(), loc="lower center", ncols=9, frameon=False)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file, "strategies")

@@ -1,4 +1,4 @@
-"""`python -m experiments.nasbench101_keys FILE`: how many networks the 423,624 cells of NAS-Bench-101 are.
+"""`python -m experiments.nasbench101_keys`: how many networks the 423,624 cells of NAS-Bench-101 are.
 
 The key of every cell in the table, with equal parameter-free nodes merged and without: 419,052 and 423,624.
 Takes three minutes on one core.
@@ -6,16 +6,21 @@ Takes three minutes on one core.
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
 from cells import identity
+from nas.cli import command, guard
 from search_spaces import SPACES, Replay
 from search_spaces.choose import Scalar
 from search_spaces.formats import read_nasbench101
 from search_spaces.nasbench101 import THREE
+
+EXAMPLES = """\
+  python -m experiments.nasbench101_keys ../shared/benchdata/nasbench101.parquet
+"""
 
 
 def answers_of(vertices: int, bits: int, operations: str) -> dict[str, Scalar]:
@@ -31,12 +36,20 @@ def answers_of(vertices: int, bits: int, operations: str) -> dict[str, Scalar]:
     return read_nasbench101(matrix, ["input", *(THREE[int(op)] for op in operations), "output"])
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Counts, prints, and writes a table of one row."""
-    p = argparse.ArgumentParser(prog="python -m experiments.nasbench101_keys", description=__doc__)
+    p = command("experiments.nasbench101_keys", __doc__ or "", EXAMPLES)
     p.add_argument("file", type=Path, help="nasbench101.parquet")
-    p.add_argument("--to", type=Path, default=Path("experiments/results/nasbench101_keys"), metavar="DIR")
-    given = p.parse_args()
+    p.add_argument(
+        "--out",
+        type=Path,
+        default=Path("experiments/results/nasbench101_keys"),
+        metavar="DIR",
+        help="where the table goes (default: %(default)s)",
+    )
+    given = p.parse_args(argv)
+    if not given.file.is_file():
+        p.error(f"argument file: there is no {given.file}")
 
     import pyarrow as pa
     import pyarrow.csv
@@ -52,11 +65,11 @@ def main() -> int:
         for merge, found in keys.items():
             found.add(identity.key(genome, merge=merge))
     row = {"cells": len(columns[0]), "merged": len(keys[True]), "unmerged": len(keys[False])}
-    given.to.mkdir(parents=True, exist_ok=True)
-    pyarrow.csv.write_csv(pa.Table.from_pylist([row]), given.to / "nasbench101_keys.csv")
+    given.out.mkdir(parents=True, exist_ok=True)
+    pyarrow.csv.write_csv(pa.Table.from_pylist([row]), given.out / "nasbench101_keys.csv")
     print(", ".join(f"{name} {count:,}" for name, count in row.items()))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guard(main))

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nas.cli import guard, positive
+from nas.cli import command, guard, positive
 
 EXAMPLES = """\
   python -m experiments.proxies --tables ../shared/benchdata --data-dir ../shared/data
@@ -77,11 +77,10 @@ def shown(found: float, sample: Any, sign: str = "") -> str:
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.proxies",
-        description="Ranks cells of NAS-Bench-201 by every zero-cost proxy, beside published scores.",
-        epilog=f"examples:\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    p = command(
+        "experiments.proxies",
+        "Ranks cells of NAS-Bench-201 by every zero-cost proxy, beside published scores.",
+        EXAMPLES,
     )
     p.add_argument("--tables", required=True, metavar="DIR", help="where the benchmarks' tables lie")
     p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")

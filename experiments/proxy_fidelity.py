@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from scipy import stats
 
 from experiments.drawing import save
-from nas.cli import duration, guard, positive
+from nas.cli import command, duration, guard, positive
 
 if TYPE_CHECKING:
     from nas.planning import Plan
@@ -335,13 +335,7 @@ def figure(findings: Sequence[Finding], file: Path) -> None:
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    summary, _, rest = (__doc__ or "").partition("\n")
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.proxy_fidelity",
-        description=f"{summary.partition(': ')[2]}\n{rest}",
-        epilog=f"examples:\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    p = command("experiments.proxy_fidelity", __doc__ or "", EXAMPLES)
     p.add_argument("--preset", choices=("laptop", "gpu"), default="laptop", help="of the networks' ranges")
     p.add_argument("--nets", type=positive, default=16, metavar="N", help="(default: %(default)s)")
     p.add_argument("--long", type=positive, default=30, metavar="N", help="epochs (default: %(default)s)")

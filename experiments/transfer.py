@@ -8,7 +8,7 @@ with 50 images of each, in five ways:
 - nearest neighbours among the features of the last stage;
 - fine-tuning, with the learning rates of the lectures.
 
-Every training is a run directory below --work, so that an interrupted experiment goes on where it was.
+Every training is a run directory below --run, so that an interrupted experiment goes on where it was.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import nas
 from nas import sources
+from nas.cli import command, duration, guard, positive
 from nas.sources import Images
 from nas.store import Run
 
@@ -37,22 +38,39 @@ if TYPE_CHECKING:
 
 COMMAND = "python -m experiments.transfer"
 
+EXAMPLES = """\
+  python -m experiments.transfer --data-dir ../shared/data
+  python -m experiments.transfer --data-dir ../shared/data --search 30 --seeds 2 --out somewhere
+"""
+
 
 def arguments() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog=COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    p = command("experiments.transfer", __doc__ or "", EXAMPLES)
     p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
-    p.add_argument("--search", type=float, default=150.0, metavar="SECONDS", help="(default: 150)")
+    p.add_argument("--search", type=duration, default=150.0, metavar="TIME", help="(default: 150 s)")
     p.add_argument(
-        "--epochs", type=int, default=12, metavar="N", help="on the first five classes (default: 12)"
+        "--epochs", type=positive, default=12, metavar="N", help="on the first five classes (default: 12)"
     )
-    p.add_argument("--few-epochs", type=int, default=60, metavar="N", help="on the few images (default: 60)")
-    p.add_argument("--per-class", type=int, default=50, metavar="N", help="images of each (default: 50)")
-    p.add_argument("--seeds", type=int, default=5, metavar="N", help="samples of images (default: 5)")
+    p.add_argument(
+        "--few-epochs", type=positive, default=60, metavar="N", help="on the few images (default: 60)"
+    )
+    p.add_argument("--per-class", type=positive, default=50, metavar="N", help="images of each (default: 50)")
+    p.add_argument("--seeds", type=positive, default=5, metavar="N", help="samples of images (default: 5)")
     p.add_argument("--stage", default="stage3", metavar="PART", help="the earlier stage (default: stage3)")
-    p.add_argument("--work", type=Path, default=Path("runs/transfer"), metavar="DIR", help="(runs/transfer)")
-    p.add_argument("--to", type=Path, default=Path("experiments/results/transfer"), metavar="DIR")
+    p.add_argument(
+        "--run",
+        type=Path,
+        default=Path("runs/transfer"),
+        metavar="DIR",
+        help="run directories; what is there is continued (default: %(default)s)",
+    )
+    p.add_argument(
+        "--out",
+        type=Path,
+        default=Path("experiments/results/transfer"),
+        metavar="DIR",
+        help="where table and text go (default: %(default)s)",
+    )
     return p
 
 
@@ -137,11 +155,11 @@ def wishes(way: str, given: argparse.Namespace, network: str, weights: Path) -> 
 
 
 def source_of(given: argparse.Namespace) -> Path:
-    return Path(given.work / "first-five")
+    return Path(given.run / "first-five")
 
 
 def target_of(given: argparse.Namespace) -> Path:
-    return Path(given.work / "other-five")
+    return Path(given.run / "other-five")
 
 
 def go(way: str, seed: int, given: argparse.Namespace, network: str, weights: Path) -> dict[str, Any]:
@@ -157,7 +175,7 @@ def go(way: str, seed: int, given: argparse.Namespace, network: str, weights: Pa
         accuracy = neighbours(settled, few, seed)
     else:
         label = way.replace(", ", "-").replace(" ", "-")
-        run = given.work / label / str(seed)
+        run = given.run / label / str(seed)
         settled = dataclasses.replace(settled, run=run, images=few, seeds=(seed,))
         accuracy = train(settled, Watcher(1, quiet=True))[0]["test_accuracy"]
     return {"way": way, "seed": seed, "test_accuracy": accuracy, "seconds": time.monotonic() - began}
@@ -194,7 +212,7 @@ def train_source(given: argparse.Namespace, network: str) -> dict[str, Any]:
     from nas.watching import Watcher
 
     settled = plan(Wishes(network, dataset=str(source_of(given)), epochs=given.epochs))
-    return train(dataclasses.replace(settled, run=given.work / "trained"), Watcher(1))[0]
+    return train(dataclasses.replace(settled, run=given.run / "trained"), Watcher(1))[0]
 
 
 def one_thread() -> None:
@@ -236,8 +254,8 @@ def report(given: argparse.Namespace, rows: list[dict[str, Any]], facts: dict[st
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    given = arguments().parse_args()
+def main(argv: Sequence[str] | None = None) -> int:
+    given = arguments().parse_args(argv)
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -247,16 +265,16 @@ def main() -> int:
     import pyarrow.csv
 
     prepare(given)
-    say(f"data in {given.work}")
-    folder = given.work / "search"
-    if not (given.work / "searched").exists():
+    say(f"data in {given.run}")
+    folder = given.run / "search"
+    if not (given.run / "searched").exists():
         nas.run("regnet", dataset=str(source_of(given)), timeout=given.search, confirm=0, run=str(folder))
-        (given.work / "searched").touch()
+        (given.run / "searched").touch()
     run = Run(folder)
     best, trials = run.best(), len(run.rows())
     network = f"{folder}:{best['key']}"
     say(f"searched: {trials} networks, best {best['key'][:8]} at {best['val_accuracy']:.2%}")
-    weights = given.work / "trained" / "weights" / "seed0.safetensors"
+    weights = given.run / "trained" / "weights" / "seed0.safetensors"
     ways = list(WAYS)
     rows: list[dict[str, Any]] = []
     spawn = multiprocessing.get_context("spawn")
@@ -292,13 +310,13 @@ def main() -> int:
         f"for each seed; {given.few_epochs} epochs; the earlier stage is {given.stage}; tested on all 5,000 "
         "test images of these classes",
     }
-    given.to.mkdir(parents=True, exist_ok=True)
-    pyarrow.csv.write_csv(pa.Table.from_pylist(rows), given.to / "transfer.csv")
+    given.out.mkdir(parents=True, exist_ok=True)
+    pyarrow.csv.write_csv(pa.Table.from_pylist(rows), given.out / "transfer.csv")
     text = report(given, rows, facts)
-    (given.to / "README.md").write_text(text)
+    (given.out / "README.md").write_text(text)
     print(text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guard(main))

@@ -85,10 +85,20 @@ def _user_errors() -> tuple[type[BaseException], ...]:
 
 
 def parser(verb: str, examples: str) -> argparse.ArgumentParser:
-    """An argument parser with examples, whose complaints are one line."""
+    """The parser of a verb (see `command`)."""
+    return command(f"nas.{verb}", f"{VERBS[verb]}.", examples)
+
+
+def command(module: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """An argument parser of `python -m MODULE`, with examples, whose complaints are one line.
+
+    Args:
+        description: may be a module's docstring, which begins with its command.
+    """
+    description = description.removeprefix(f"`python -m {module}`: ")
     return _Parser(
-        prog=f"python -m nas.{verb}",
-        description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".",
+        prog=f"python -m {module}",
+        description=description[0].upper() + description[1:],
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

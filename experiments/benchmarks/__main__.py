@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.benchmarks import genome, search, startup, strategies
+from nas.cli import command, guard
+
+EXAMPLES = """\
+  python -m experiments.benchmarks genome
+  python -m experiments.benchmarks search runs/first
+  python -m experiments.benchmarks --out somewhere strategies --only random,evolution
+"""
 
 BENCHMARKS = {"genome": genome, "search": search, "startup": startup, "strategies": strategies}
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs one benchmark."""
-    p = argparse.ArgumentParser(prog="python -m experiments.benchmarks", description=__doc__)
-    p.add_argument("--to", default="experiments/results/benchmarks", metavar="DIR", help="where tables go")
+    p = command(
+        "experiments.benchmarks", "Prints ratios measured side by side, and writes a table.", EXAMPLES
+    )
+    p.add_argument(
+        "--out",
+        default="experiments/results/benchmarks",
+        metavar="DIR",
+        help="where tables go (default: %(default)s)",
+    )
     names = p.add_subparsers(dest="name", required=True)
     for name, module in BENCHMARKS.items():
         module.arguments(names.add_parser(name, help=(module.__doc__ or "").strip().partition("\n")[0]))
-    given = p.parse_args()
+    given = p.parse_args(argv)
     table = BENCHMARKS[given.name].measure(given)
-    folder = Path(given.to)
+    folder = Path(given.out)
     folder.mkdir(parents=True, exist_ok=True)
 
     import platform
@@ -41,4 +55,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guard(main))

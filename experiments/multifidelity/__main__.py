@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.cli import guard, positive
+from nas.cli import command, guard, positive
 
 EXAMPLES = """\
   python -m experiments.multifidelity --tables ../shared/benchdata
@@ -20,12 +20,11 @@ EXAMPLES = """\
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.multifidelity",
-        description="Searches NAS-Bench-301's surrogate with and without ASHA, counts what a front prunes "
+    p = command(
+        "experiments.multifidelity",
+        "Searches NAS-Bench-301's surrogate with and without ASHA, counts what a front prunes "
         "wrongly, and asks whether learning curves should be extrapolated.",
-        epilog=f"examples:\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EXAMPLES,
     )
     p.add_argument("--tables", metavar="DIR", help="where the tables lie (default: $NAS_TABLES)")
     p.add_argument(

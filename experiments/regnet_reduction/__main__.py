@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.cli import duration, guard, positive, window
+from nas.cli import command, duration, guard, positive, window
 
 EXAMPLES = """\
   python -m experiments.regnet_reduction --data-dir ../shared/data
@@ -24,11 +24,10 @@ RESULTS = "experiments/results/regnet_reduction"
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.regnet_reduction",
-        description="Trains random networks of AnyNet A to E and RegNet briefly, and compares the spaces.",
-        epilog=f"examples:\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    p = command(
+        "experiments.regnet_reduction",
+        "Trains random networks of AnyNet A to E and RegNet briefly, and compares the spaces.",
+        EXAMPLES,
     )
     p.add_argument(
         "--preset",

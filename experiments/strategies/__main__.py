@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments.strategies import report
 from experiments.strategies.entrants import CONTESTS, ENTRANTS, Contest, Entrant
-from nas.cli import duration, guard, positive
+from nas.cli import command, duration, guard, positive
 
 EXAMPLES = """\
   python -m experiments.strategies --tables ../shared/benchdata
@@ -24,11 +24,10 @@ EXAMPLES = """\
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.strategies",
-        description="Runs every strategy on tabular benchmarks, many seeds each, beside published figures.",
-        epilog=f"examples:\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    p = command(
+        "experiments.strategies",
+        "Runs every strategy on tabular benchmarks, many seeds each, beside published figures.",
+        EXAMPLES,
     )
     p.add_argument("--tables", metavar="DIR", help="where the tables lie (default: $NAS_TABLES)")
     p.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -120,6 +121,7 @@ class Recipe:
         data = dataclasses.asdict(self)
         return json.loads(json.dumps(data))  # type: ignore[no-any-return] # lists where there were tuples
 
+    @lru_cache(maxsize=64)  # noqa: B019 # recipes are small values, and every row of a run has one
     def dumps(self) -> str:
         """One line of JSON, equal for equal recipes."""
         return json.dumps(self.to_json(), separators=(",", ":"))

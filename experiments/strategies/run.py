@@ -66,6 +66,7 @@ def search(contest: Contest, entrant: Entrant, seed: int) -> list[dict[str, Any]
         base, run=None, strategy=entrant.strategy, seed=seed, dedup=entrant.published is None
     )
     done = simulate(given)
+    most = ceiling(base.table)
     ways = {"reward": range(1, PARTS + 1), "estimate": () if entrant.published else ESTIMATED}
     return [
         {
@@ -81,13 +82,17 @@ def search(contest: Contest, entrant: Entrant, seed: int) -> list[dict[str, Any]
         for winner in WINNERS
         for part in ways[winner]
         for budget in [contest.budget * part / PARTS]
-        for found in [_winner(base.table, done, budget, winner)]
+        for found in [_winner(base.table, most, done, budget, winner)]
         if found is not None
     ]
 
 
-def _winner(table: Benchmark, done: Search, budget: float, winner: str) -> dict[str, Any] | None:
-    """What the search would have handed over had it ended then; the last trial may end after the budget."""
+def _winner(table: Benchmark, most: float, done: Search, budget: float, winner: str) -> dict[str, Any] | None:
+    """What the search would have handed over had it ended then; the last trial may end after the budget.
+
+    Args:
+        most: the best that is in the table.
+    """
     rows, spent = [], 0.0
     for row in done.rows:
         if spent >= budget:
@@ -104,7 +109,7 @@ def _winner(table: Benchmark, done: Search, budget: float, winner: str) -> dict[
         "evaluations": len(ranked),
         "val": 100 * best["val_accuracy"],
         "test": None if test is None else 100 * test,
-        "regret": 100 * (ceiling(table) - score),
+        "regret": 100 * (most - score),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,8 +63,14 @@ def _coordinates(trials: Sequence[Any], space: Mapping[str, Any], study: Any) ->
     """The answers to these questions of the trials that have them all; TPE collects them in each ask."""
     import numpy as np
 
-    rows = [trial.coordinates for trial in trials if space.keys() <= trial.coordinates.keys()]
-    return {name: np.asarray([row[name] for row in rows], dtype=float) for name in space}
+    read = operator.itemgetter(*space)
+    rows = []
+    for trial in trials:
+        try:
+            rows.append(read(trial.coordinates))
+        except KeyError:  # a question that it was not asked
+            continue
+    return dict(zip(space, np.array(rows, dtype=float).reshape(len(rows), len(space)).T, strict=True))
 
 
 class CmaEs(Study):

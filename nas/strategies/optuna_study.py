@@ -54,6 +54,7 @@ class Study(Strategy):
         self.problem = problem
         self.name = name
         self.kind = getattr(optuna.samplers, sampler)
+        self.takes = inspect.signature(self.kind).parameters
         self.startup = startup
         self.options = options
         self.random = RandomSearch(problem)
@@ -82,9 +83,8 @@ class Study(Strategy):
 
     def make_sampler(self, seed: int) -> Any:
         """The sampler for one ask."""
-        takes = inspect.signature(self.kind).parameters
         known = {"seed": seed, "warn_independent_sampling": False}
-        return self.kind(**{k: v for k, v in known.items() if k in takes}, **self.options)
+        return self.kind(**{k: v for k, v in known.items() if k in self.takes}, **self.options)
 
     def values_of_violation(self, violation: float) -> list[float]:
         """The values of a trial that has none."""

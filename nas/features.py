@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 from cells.genome import Genome, live
 from cells.infer import infer
@@ -34,28 +33,32 @@ def features(genome: Genome) -> dict[str, float]:
     return found | {" ".join(way): float(count) for way, count in ways(genome).items()}
 
 
-def ways(genome: Genome) -> Counter[Way]:
+def ways(genome: Genome) -> dict[Way, int]:
     """How often each sequence of up to `LONGEST` operations occurs along the edges of the graph.
 
     Layers with weights and pools count, named after their op and the extent of their window. What is between
     them (norms, activations, sums) is passed through; no way leads through zeroes.
     """
-    total: Counter[Way] = Counter()
-    ending: list[Counter[Way]] = []  # at each node, those that end in its output
+    total: dict[Way, int] = {}
+    ending: list[dict[Way, int]] = []  # at each node, those that end in its output
     for (op, inputs, _), fact, used in zip(genome.nodes, genome.facts, live(genome), strict=True):
-        if len(inputs) == 1:
-            here = ending[inputs[0]]
-        else:
-            here = Counter()
-            for i in inputs if used else ():
-                here.update(ending[i])
-        if isinstance(op, Zero) or not used:
-            here = Counter()
-        elif op.weighted or (fact.window is not None and fact.window != POINT):
-            extent = 0 if fact.window is None else max(fact.window.extent)
-            name = f"{op.name}{extent}"
-            here = Counter({(*way, name): count for way, count in here.items() if len(way) < LONGEST})
-            here[name,] = 1
-            total.update(here)
+        here: dict[Way, int] = {}
+        if used and not isinstance(op, Zero):
+            if len(inputs) == 1:
+                here = ending[inputs[0]]
+            else:
+                for i in inputs:
+                    _add(here, ending[i])
+            if op.weighted or (fact.window is not None and fact.window != POINT):
+                extent = 0 if fact.window is None else max(fact.window.extent)
+                name = f"{op.name}{extent}"
+                here = {(*way, name): count for way, count in here.items() if len(way) < LONGEST}
+                here[name,] = 1
+                _add(total, here)
         ending.append(here)
     return total
+
+
+def _add(counts: dict[Way, int], more: dict[Way, int]) -> None:
+    for way, count in more.items():
+        counts[way] = counts.get(way, 0) + count

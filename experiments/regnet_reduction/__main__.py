@@ -32,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument(
         "--preset",
         choices=("laptop", "gpu", "paper"),
-        help="ranges, window, recipe and numbers of models: for two cores and some two and a half hours, for "
+        help="ranges, window, recipe and numbers of models: for two cores and three hours, for "
         "one GPU, or those of the paper, which needs ImageNet at 224 as --dataset (default: laptop)",
     )
     p.add_argument("--models", type=positive, metavar="N", help="of each space (default: by preset)")

@@ -32,9 +32,6 @@ counts equal answers (all three sets, seeds 0-39).
 these lengths, hours for 200 seeds), `cmaes` (no question here asks for a number), `brute-force`
 (random search without repeats) and `optuna:sampler=...` (the others by another name).
 
-The committed rows are not whole yet: `reinforce` and `ppo` have fewer seeds, and on NAS-Bench-101 most
-strategies and some seeds are missing (numbers in brackets). The same command goes on from the Parquet file.
-
 """.splitlines()
 """How the published benchmarks are run."""
 
@@ -120,12 +117,15 @@ def standings(rows: Rows, tables: Path) -> list[str]:
     for (benchmark,), found in groups(last(rows), "benchmark").items():
         datasets = list(dict.fromkeys(r["dataset"] for r in found))
         budgets = {r["dataset"]: r["budget"] for r in found}
-        budget = ", ".join(f"{budgets[d]:,.0f} s on {d}" for d in datasets)
+        counted = all(r["evaluations"] == r["budget"] for r in found)  # a table without times
+        unit = "evaluations" if counted else "s"
+        budget = ", ".join(f"{budgets[d]:,.0f} {unit} on {d}" for d in datasets)
         lines += [
             f"## {benchmark}",
             "",
-            f"Budget: {budget}. Test accuracy in percent, mean ± standard deviation over runs (their number,",
-            "networks trained). Winner: the highest score, or the highest estimate of it without noise.",
+            f"Budget: {budget}.",
+            "Test accuracy in percent, mean ± standard deviation over runs (their number, networks trained).",
+            "Winner: the highest score, or the highest estimate of it without noise.",
             "",
             f"| strategy | winner | {' | '.join(datasets)} |",
             f"|---|---|{'---|' * len(datasets)}",

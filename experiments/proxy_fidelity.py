@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
+from experiments import flags
 from experiments.drawing import save
 from nas.cli import command, duration, guard, positive
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from nas.planning import Plan
     from nas.progress import Reporter
 
-RESULTS = "experiments/results/proxy_fidelity"
+NAME = "proxy_fidelity"
 FILE = "trainings.parquet"
 MOST = 128
 """Networks that there are."""
@@ -341,22 +342,7 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument("--long", type=positive, default=30, metavar="N", help="epochs (default: %(default)s)")
     p.add_argument("--seeds", type=int, choices=(1, 2), default=2, help="of the long recipe (default: 2)")
     p.add_argument("--budget", type=duration, metavar="TIME", help="of all training, such as 2h")
-    p.add_argument("--dataset", default="cifar10", metavar="NAME", help="(default: cifar10)")
-    p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
-    p.add_argument("--workers", type=positive, metavar="N", help="(default: one per core)")
-    p.add_argument("--executor", choices=("ray", "local"), default="ray", help="(default: ray)")
-    p.add_argument(
-        "--run",
-        default="runs/proxy_fidelity",
-        metavar="DIR",
-        help="run directories; what is there is continued (default: %(default)s)",
-    )
-    p.add_argument("--report", action="store_true", help="train nothing: write the report in --out again")
-    p.add_argument(
-        "--out",
-        metavar="DIR",
-        help=f"where table, figure and text go (default: that of --run; with --report {RESULTS})",
-    )
+    flags.training(p, NAME)
     return p
 
 
@@ -369,7 +355,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = p.parse_args(argv)
     if given.nets > MOST:
         p.error(f"argument --nets: there are {MOST}")
-    out = Path(given.out or (RESULTS if given.report else given.run))
+    out = flags.out(given, NAME)
     if not given.report:
         train_all(given, Reporter())
         out.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import flags
 from experiments.drawing import save
 from nas.cli import command, duration, guard, positive
 
@@ -26,9 +27,9 @@ EXAMPLES = """\
   python -m experiments.searches --report
 """
 
-RESULTS = "experiments/results/searches"
+NAME = "searches"
 FILE = "searches.parquet"
-NAMES = "random,tpe,evolution,bananas"
+STRATEGIES = "random,tpe,evolution,bananas"
 SCHEDULERS = ("none", "asha")
 
 Row = Mapping[str, Any]
@@ -37,7 +38,7 @@ Row = Mapping[str, Any]
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     p = command("experiments.searches", __doc__ or "", EXAMPLES)
-    p.add_argument("--only", default=NAMES, metavar="NAMES", help="strategies (default: %(default)s)")
+    p.add_argument("--only", default=STRATEGIES, metavar="NAMES", help="strategies (default: %(default)s)")
     p.add_argument(
         "--budget",
         type=duration,
@@ -47,22 +48,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     p.add_argument("--seeds", type=positive, default=3, metavar="N", help="of each (default: %(default)s)")
     p.add_argument("--space", default="regnet", metavar="NAME", help="(default: %(default)s)")
-    p.add_argument("--dataset", default="cifar10", metavar="NAME", help="(default: %(default)s)")
-    p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
-    p.add_argument("--workers", type=positive, metavar="N", help="(default: one per core)")
-    p.add_argument("--executor", choices=("ray", "local"), default="ray", help="(default: ray)")
-    p.add_argument(
-        "--run",
-        default="runs/searches",
-        metavar="DIR",
-        help="run directories; what is there is continued (default: %(default)s)",
-    )
-    p.add_argument("--report", action="store_true", help="search nothing: write the report in --out again")
-    p.add_argument(
-        "--out",
-        metavar="DIR",
-        help=f"where table, figure and text go (default: that of --run; with --report {RESULTS})",
-    )
+    flags.training(p, NAME)
     return p
 
 
@@ -214,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from nas.options import UsageError
 
     given = arguments().parse_args(argv)
-    out = Path(given.out or (RESULTS if given.report else given.run))
+    out = flags.out(given, NAME)
     if not given.report:
         from rich.progress import Progress
 

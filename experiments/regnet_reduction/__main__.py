@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments import flags
 from nas.cli import command, duration, guard, positive, window
 
 EXAMPLES = """\
@@ -18,8 +19,7 @@ EXAMPLES = """\
 """
 
 ROOT = Path(__file__).parents[2]
-RESULTS = "experiments/results/regnet_reduction"
-"""What is committed."""
+NAME = "regnet_reduction"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -39,27 +39,8 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument("--window", type=window, metavar="LO:HI", help="multiply-adds (default: by preset)")
     p.add_argument("--recipe", metavar="NAME", help="brief, epoch, ten or imagenet (default: by preset)")
     p.add_argument("--budget", type=duration, metavar="TIME", help="of all training, such as 30m")
-    p.add_argument("--dataset", default="cifar10", metavar="NAME", help="(default: cifar10)")
-    p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
-    p.add_argument("--workers", type=positive, metavar="N", help="(default: one per core)")
-    p.add_argument("--executor", choices=("ray", "local"), default="ray", help="(default: ray)")
     p.add_argument("--address", metavar="ADDRESS", help="a Ray cluster (default: this machine)")
-    p.add_argument(
-        "--run",
-        default="runs/regnet_reduction",
-        metavar="DIR",
-        help="run directories; what is there is continued (default: %(default)s)",
-    )
-    p.add_argument(
-        "--report",
-        action="store_true",
-        help="train nothing: write figures and text again from the table in --out",
-    )
-    p.add_argument(
-        "--out",
-        metavar="DIR",
-        help=f"where table, figures and text go (default: that of --run; with --report {RESULTS})",
-    )
+    flags.training(p, NAME)
     return p
 
 
@@ -71,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from nas.options import UsageError
     from nas.progress import Reporter
 
-    out = Path(given.out or (RESULTS if given.report else given.run))
+    out = flags.out(given, NAME)
     if given.report and given.preset:
         p.error("argument --preset: the table of --report says what it was")
     if not given.report:
@@ -80,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if recipe not in run.RECIPES:
             p.error(f"argument --recipe: {recipe!r} is none of {', '.join(run.RECIPES)}")
         parts, reporter = run.parts(preset, given.models), Reporter()
-        known = report.power(parts[0].models, ROOT / RESULTS / models.FILE, preset, recipe)
+        known = report.power(parts[0].models, ROOT / flags.results(NAME) / models.FILE, preset, recipe)
         reporter.line(f"power     {known}")
         run.run_all(
             parts,

@@ -12,8 +12,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from experiments.flags import results
 from experiments.regnet_reduction import figures, models, report, run
-from experiments.regnet_reduction.__main__ import RESULTS, main
+from experiments.regnet_reduction.__main__ import NAME, main
 from experiments.regnet_reduction.compare import CONTROLS, HYPOTHESES, compare, interaction
 from experiments.regnet_reduction.ladder import LADDER, PRESETS
 from experiments.regnet_reduction.sizes import kept
@@ -126,7 +127,7 @@ def test_a_run_goes_on_and_its_table_is_whole(tmp_path: Path) -> None:
 
 def test_the_report_comes_from_the_committed_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mpl.rcParams, "svg.hashsalt", "another experiment's")
-    committed = ROOT / RESULTS
+    committed = ROOT / results(NAME)
     (tmp_path / models.FILE).write_bytes((committed / models.FILE).read_bytes())
     assert main(["--report", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "README.md").read_text() == (committed / "README.md").read_text()
@@ -161,7 +162,7 @@ def test_shape_repeats_what_is_tied() -> None:
 @pytest.mark.parametrize("kept", [{"A"}, {"RegNetX"}, {"B", "C"}])
 @pytest.mark.parametrize("count", [1, 9])
 def test_few_models_make_a_report(kept: set[str], count: int, tmp_path: Path) -> None:
-    rows = models.trained(models.read(ROOT / RESULTS / models.FILE))
+    rows = models.trained(models.read(ROOT / results(NAME) / models.FILE))
     few = [m for name in sorted(kept) for m in models.of(rows, "ladder", name)[:count]]
     text = "\n".join(report.text(few, failed=few[:1]))
     assert ("too few models" in text) == (len(few) < 18)

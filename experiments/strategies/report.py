@@ -26,7 +26,8 @@ HOW = """\
 Seeds 0-99 settle hyper-parameters on CIFAR-10; our own settings are reported on seeds from 100 on, published
 settings on seeds from 0 on. Two design decisions were made with an eye on the other sets as well: that
 `local-search` begins anew at a local optimum (ImageNet16-120, seeds 0-149) and that the kernel of `bayes`
-counts equal answers (all three sets, seeds 0-39). Ten searches of NAS-Bench-101 by `bananas` were seen beforehand.
+counts equal answers (all three sets, seeds 0-39). Ten searches of NAS-Bench-101 by `bananas` were seen
+beforehand.
 
 `grid` and `largest` run once: chance has no part in them, or next to none. Not here: `gp` (seconds an ask at
 these lengths, hours for 200 seeds), `cmaes` (no question here asks for a number), `brute-force`

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from nas.strategies.base import Exhausted, Problem, Proposal, given, strategy
 from nas.strategies.optuna_study import Asked, Question, Study, probe
+from nas.strategies.optuna_trials import Answers
 from search_spaces.choose import Domain, Group, Pick, Real, Recorder, Scalar
 
 
@@ -25,6 +25,7 @@ class Tpe(Study):
     def find_space(self) -> dict[str, Any]:
         """See `Study`."""
         self.trials.even = False
+        self.answers = Answers()
         self.groups: list[list[str]] = []
         self.met: set[frozenset[str]] = set()
         return {}
@@ -41,7 +42,7 @@ class Tpe(Study):
 
         sampler.sample_relative = by_group
         assert hasattr(sampler, "_get_internal_repr")
-        sampler._get_internal_repr = _coordinates
+        sampler._get_internal_repr = self.answers.of
         return sampler
 
     def readable(self, answers: Mapping[str, Any]) -> bool:
@@ -57,20 +58,6 @@ class Tpe(Study):
         self.groups = [part for part in (*parts, new) if part]
         self.space = self.distributions(n for group in self.groups for n in group)
         return True
-
-
-def _coordinates(trials: Sequence[Any], space: Mapping[str, Any], study: Any) -> dict[str, Any]:
-    """The answers to these questions of the trials that have them all; TPE collects them in each ask."""
-    import numpy as np
-
-    read = operator.itemgetter(*space)
-    rows = []
-    for trial in trials:
-        try:
-            rows.append(read(trial.coordinates))
-        except KeyError:  # a question that it was not asked
-            continue
-    return dict(zip(space, np.array(rows, dtype=float).reshape(len(rows), len(space)).T, strict=True))
 
 
 class CmaEs(Study):

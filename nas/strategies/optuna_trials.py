@@ -66,7 +66,6 @@ class Trials:
         trial = self.running[number]
         trial.params[name] = value
         trial.distributions[name] = distribution
-        trial.coordinates[name] = distribution.to_internal_repr(value)
 
     def remember(self, number: int, attributes: Mapping[str, Any]) -> None:
         """Sets attributes of the study as the ask of that trial did; of two asks, the later one holds."""
@@ -132,7 +131,6 @@ def _kind() -> Any:
 
         Attributes:
             constraints: as Optuna's, which looks for them among all attributes each time.
-            coordinates: the answers as Optuna's internal numbers.
         """
 
         constraints: Mapping[str, float] = {}  # type: ignore[assignment]
@@ -145,9 +143,56 @@ def _kind() -> Any:
             super().__init__(
                 number, state, None, began, None, **parts, intermediate_values={}, trial_id=number
             )
-            self.coordinates: dict[str, float] = {}
 
     return Told
+
+
+class Answers:
+    """The answers of finished trials as Optuna's internal numbers, which TPE reads in each ask.
+
+    Attributes:
+        table: a row for each trial, a column for each question; NaN where it was not asked.
+        rows: by a trial's number; columns: by a question's name.
+    """
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.table = np.full((64, 16), np.nan)
+        self.rows: dict[int, int] = {}
+        self.columns: dict[str, int] = {}
+
+    def of(self, trials: Sequence[Any], space: Mapping[str, Any], study: Any) -> dict[str, Any]:
+        """The answers to these questions, an array for each, of the trials that were asked them all."""
+        import numpy as np
+
+        for trial in trials:
+            if trial.number not in self.rows:
+                self._add(trial)
+        rows = [self.rows[trial.number] for trial in trials]
+        columns = [self.columns.setdefault(name, len(self.columns)) for name in space]
+        self._grow()
+        found = self.table[np.ix_(rows, columns)]
+        found = found[~np.isnan(found).any(axis=1)]
+        return dict(zip(space, found.T, strict=True))
+
+    def _add(self, trial: Any) -> None:
+        row = self.rows.setdefault(trial.number, len(self.rows))
+        columns = [self.columns.setdefault(name, len(self.columns)) for name in trial.params]
+        self._grow()
+        self.table[row, columns] = [
+            trial.distributions[name].to_internal_repr(value) for name, value in trial.params.items()
+        ]
+
+    def _grow(self) -> None:
+        """Makes room for all rows and columns, twice as much as there was at least."""
+        import numpy as np
+
+        for axis, count in enumerate((len(self.rows), len(self.columns))):
+            if count > self.table.shape[axis]:
+                more = [(0, 0), (0, 0)]
+                more[axis] = (0, max(count, self.table.shape[axis]))
+                self.table = np.pad(self.table, more, constant_values=np.nan)
 
 
 class Shown:

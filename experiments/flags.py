@@ -8,16 +8,18 @@ from pathlib import Path
 from nas.cli import positive
 
 
-def training(p: argparse.ArgumentParser, name: str) -> None:
+def training(p: argparse.ArgumentParser, name: str, executor: bool = True) -> None:
     """Adds data, workers and folders.
 
     Args:
         name: of the experiment.
+        executor: whether it can be chosen.
     """
     p.add_argument("--dataset", default="cifar10", metavar="NAME", help="(default: %(default)s)")
     p.add_argument("--data-dir", metavar="DIR", help="where CIFAR-10 lies")
     p.add_argument("--workers", type=positive, metavar="N", help="(default: one per core)")
-    p.add_argument("--executor", choices=("ray", "local"), default="ray", help="(default: %(default)s)")
+    if executor:
+        p.add_argument("--executor", choices=("ray", "local"), default="ray", help="(default: %(default)s)")
     p.add_argument(
         "--run",
         default=f"runs/{name}",

@@ -2,8 +2,8 @@
 
 Random networks of AnyNet A and RegNet, together, are trained by a long recipe with two seeds, and by brief
 ones: one, two and five epochs, and variants that cost as much as one epoch: other numbers of images, smaller
-images, other learning rates, another initialisation. The variants are halved as networks are added: those
-whose ranking is furthest from the long one's drop out.
+images, other learning rates, another initialisation. After half of the networks the variants are halved:
+those whose ranking is furthest from the long one's drop out.
 
 The table says for each recipe Kendall's tau-b with the long ranking (with 95% intervals over networks, by the
 bootstrap), how many of the long recipe's best tenth are in its own, and what it costs; beside them parameters
@@ -16,8 +16,11 @@ import argparse
 import dataclasses
 import json
 import math
+import multiprocessing
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +36,6 @@ from nas.cli import command, duration, guard, positive
 
 if TYPE_CHECKING:
     from nas.planning import Plan
-    from nas.progress import Reporter
 
 NAME = "proxy_fidelity"
 FILE = "trainings.parquet"
@@ -42,7 +44,7 @@ MOST = 128
 
 EXAMPLES = """\
   python -m experiments.proxy_fidelity --data-dir ../shared/data --budget 2h
-  python -m experiments.proxy_fidelity --preset gpu --nets 96 --data-dir DIR
+  python -m experiments.proxy_fidelity --preset gpu --nets 96 --workers 4 --data-dir DIR
   python -m experiments.proxy_fidelity --report
 """
 
@@ -115,7 +117,6 @@ def base(given: argparse.Namespace) -> Plan:
             dataset=given.dataset,
             data_dir=given.data_dir,
             workers=given.workers,
-            executor=given.executor,
             run=str(Path(given.run) / "base"),
         )
     )
@@ -123,46 +124,77 @@ def base(given: argparse.Namespace) -> Plan:
     nets = [strategy.ask(trial) for trial in range(MOST)]  # always all, so that a run can get more of them
     points = {f"{i}": net.choices for i, net in enumerate(nets) if isinstance(net, Proposal)}
     recipe = dataclasses.replace(made.recipe, epochs=1, train_images=None)
-    return dataclasses.replace(made, points=points, recipe=recipe, latency=None)
+    return dataclasses.replace(made, points=points, recipe=recipe, latency=None, trial_timeout=math.inf)
 
 
-def train(plan: Plan, variant: Variant, count: int, folder: Path, left: float, reporter: Reporter) -> float:
-    """Trains the first networks by a variant, from where it was left; returns the seconds that it took."""
+def train(given: argparse.Namespace, variant: Variant, count: int, deadline: float) -> None:
+    """Trains the first networks by a variant, in this process, from where it was left.
+
+    Args:
+        deadline: of the clock, in seconds since the epoch, after which no training begins.
+    """
     from experiments.regnet_reduction.run import elapsed
     from nas.launch import launch
+    from nas.progress import Reporter
 
-    run = folder / variant.name.replace(" ", "-").replace(",", "")
-    before = elapsed(run)
-    timeout = before + left if left < math.inf else None
-    recipe = dataclasses.replace(plan.recipe, name=variant.name, **variant.changes)
+    left = deadline - time.time()
+    if left <= 0:
+        return
+    plan = base(given)
+    run = Path(given.run) / variant.name.replace(" ", "-").replace(",", "")
+    reporter = Reporter()
+    reporter.live = False  # other processes write beside this one
     reporter.line(f"{variant.name}: {count} networks")
     launch(
-        dataclasses.replace(plan, run=run, recipe=recipe, trials=count, seed=variant.seed, timeout=timeout),
+        dataclasses.replace(
+            plan,
+            run=run,
+            recipe=dataclasses.replace(plan.recipe, name=variant.name, **variant.changes),
+            trials=count,
+            seed=variant.seed,
+            timeout=elapsed(run) + left if left < math.inf else None,
+            executor="local",
+            workers=dataclasses.replace(plan.workers, count=1),
+        ),
         reporter,
     )
-    return elapsed(run) - before
 
 
-def train_all(given: argparse.Namespace, reporter: Reporter) -> None:
-    """Trains by stages of ever more networks and ever fewer variants, until the budget is spent."""
+def train_all(given: argparse.Namespace) -> None:
+    """Trains by two stages, the second with all networks and half of the variants that may drop out.
+
+    Each worker takes a whole recipe, the long ones last, so that they end together and with equally many
+    networks where the budget ends before them.
+    """
     from experiments.regnet_reduction.run import elapsed
     from nas import sources
 
     plan, folder = base(given), Path(given.run)
     images = sources.count(plan.place) - plan.recipe.val_images
     alive = variants(images, plan.shape[1], plan.recipe.lr, plan.recipe.batch)
-    long = longs(given.long, given.seeds)
-    left = given.budget - sum(elapsed(run) for run in folder.glob("*")) if given.budget else math.inf
-    for size in dict.fromkeys(math.ceil(given.nets / parts) for parts in (4, 2, 1)):
-        for variant in (*long, *alive):
-            if left > 0:
-                left -= train(plan, variant, size, folder, left, reporter)
-        rows = gather(folder)
-        fates = {finding.name: finding.tau for finding in compare(rows, repeats=0)}
-        free = [variant for variant in alive if not variant.kept]
-        free.sort(key=lambda variant: -fates.get(variant.name, -1.0))
-        dropped = set() if size == given.nets else {v.name for v in free[math.ceil(len(free) / 2) :]}
-        alive = [variant for variant in alive if variant.name not in dropped]
+    spent = sum(elapsed(run) for run in folder.glob("*")) / plan.workers.count
+    deadline = time.time() + given.budget - spent if given.budget else math.inf
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(plan.workers.count, mp_context=spawn) as pool:
+        for size in dict.fromkeys((math.ceil(given.nets / 2), given.nets)):
+            todo = [*alive, *longs(given.long, given.seeds)]
+            waiting = [pool.submit(train, given, variant, size, deadline) for variant in todo]
+            try:
+                for future in as_completed(waiting):
+                    future.result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+            alive = halved(alive, compare(gather(folder), repeats=0))
+
+
+def halved(alive: Sequence[Variant], findings: Sequence[Finding]) -> list[Variant]:
+    """The variants without those whose ranking is furthest from the long one's: half of what may drop out."""
+    taus = {finding.name: finding.tau for finding in findings}
+    free = [variant for variant in alive if not variant.kept and variant.name in taus]
+    free.sort(key=lambda variant: -taus[variant.name])
+    dropped = {variant.name for variant in free[math.ceil(len(free) / 2) :]}
+    return [variant for variant in alive if variant.name not in dropped]
 
 
 # -- The table -----------------------------------------------------------------------------------------------
@@ -338,18 +370,17 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     p = command("experiments.proxy_fidelity", __doc__ or "", EXAMPLES)
     p.add_argument("--preset", choices=("laptop", "gpu"), default="laptop", help="of the networks' ranges")
-    p.add_argument("--nets", type=positive, default=16, metavar="N", help="(default: %(default)s)")
+    p.add_argument("--nets", type=positive, default=8, metavar="N", help="(default: %(default)s)")
     p.add_argument("--long", type=positive, default=30, metavar="N", help="epochs (default: %(default)s)")
     p.add_argument("--seeds", type=int, choices=(1, 2), default=2, help="of the long recipe (default: 2)")
     p.add_argument("--budget", type=duration, metavar="TIME", help="of all training, such as 2h")
-    flags.training(p, NAME)
+    flags.training(p, NAME, executor=False)
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     from nas.options import UsageError
-    from nas.progress import Reporter
 
     p = arguments()
     given = p.parse_args(argv)
@@ -357,7 +388,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         p.error(f"argument --nets: there are {MOST}")
     out = flags.out(given, NAME)
     if not given.report:
-        train_all(given, Reporter())
+        train_all(given)
         out.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(gather(Path(given.run))), out / FILE, compression="zstd")
     if not (out / FILE).exists():

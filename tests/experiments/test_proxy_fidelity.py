@@ -81,7 +81,7 @@ def test_trainings_go_on_where_they_were(tmp_path: Path, monkeypatch: pytest.Mon
         replace(digits, pixels=digits.pixels[:100], labels=digits.labels[:100]),
         tmp_path / "few" / "train.parquet",
     )
-    command = ["--nets", "4", "--long", "1", "--seeds", "2", "--executor", "local", "--run", str(tmp_path)]
+    command = ["--nets", "4", "--long", "1", "--seeds", "2", "--workers", "2", "--run", str(tmp_path)]
     command += ["--dataset", str(tmp_path / "few")]
     with pytest.raises(UsageError, match="train the networks first"):
         main(["--report", "--out", str(tmp_path)])

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cells.genome import Genome
-from cells.infer import infer
-from cells.ops import Invalid, Shape
+from cells.ops import Shape
 from nas.dispatch import Workers
 from nas.objectives import Goal
 from nas.options import LIMITED, Limits, Options, UsageError, check
 from nas.pool import Point, Ranking, Wish, wished
+from nas.ready import bind, choose_preset, seed_points, try_out
 from nas.recipe import Recipe, brief, confirming
 from nas.rungs import Rungs, lengthened, longest
 from nas.rungs import wished as wished_rungs
@@ -29,8 +28,8 @@ from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
 from nas.strategies.optuna_study import Study
 from nas.tables import Benchmark, benchmark
 from nas.targets import find_space
-from search_spaces import Fixed, Preset, Random, Replay, ReplayError, Space, SpaceError, find, load_plugins
-from search_spaces.choose import Domain, Scalar
+from search_spaces import Preset, Space, load_plugins
+from search_spaces.choose import Scalar
 
 if TYPE_CHECKING:
     from nas.sources import Images, Progress
@@ -159,7 +158,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
             f"--space {options.space} is one network, not a search space: try nas.show {space.name}"
         )
     goals = options.goals()
-    _check_strategy(options, Problem(space, goals=goals))
+    _check_strategy(options, Problem(space, goals=goals, storage=options.storage))
     pool = wished(options)
     gpus = 0 if options.gpus_per_trial == 0 else torch.cuda.device_count()
     if options.gpus_per_trial and options.gpus_per_trial > gpus and options.address is None:
@@ -172,9 +171,9 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     if not built_in:
         images = sources.load(place, "train", report)
         shape, classes = images.shape, len(images.classes)
-    preset_name, preset = _preset(space, options.preset, gpus > 0)
-    space = _bind(space, preset, shape, classes)
-    _try_out(space, options.space, shape, classes)
+    preset_name, preset = choose_preset(space, options.preset, gpus > 0)
+    space = bind(space, preset, shape, classes)
+    try_out(space, options.space, shape, classes)
     count = len(images.labels) if images else sources.count(place)
     recipe, whole, rungs = _recipes(options, goals, place[0], count, gpus > 0)
     window = Window(
@@ -185,7 +184,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
             and limits != (0, math.inf)
         }
     )
-    points, left_out = _points(space, preset, options.seed_points, window)
+    points, left_out = seed_points(space, preset, options.seed_points, window)
     confirm_recipe = confirming(whole, gpu=gpus > 0)
     trials, timeout = _first_rung(options, pool, rungs), options.timeout
     if timeout is None and trials is None:
@@ -256,7 +255,7 @@ def _table_plan(options: Options) -> Plan:
     for name in dict.fromkeys(name for goal in goals for name in goal.columns):
         if name not in table.gives:
             raise UsageError(f"--{'reward' if options.reward else 'objective'}: {table.name} has no {name}")
-    _check_strategy(options, Problem(table.space, goals=goals))
+    _check_strategy(options, Problem(table.space, goals=goals, storage=options.storage))
     pool = wished(options)
     if pool is not None and pool.proxy not in table.gives:
         raise UsageError(f"--proxy: {table.name} has no {pool.proxy}")
@@ -265,7 +264,7 @@ def _table_plan(options: Options) -> Plan:
         raise UsageError(f"--{next(iter(limits))}: {table.name} does not say what networks its rows are")
     window = Window(limits)
     wish = "none" if options.seed_points == "auto" else options.seed_points
-    points, left_out = _points(table.space, Preset(), wish, window)
+    points, left_out = seed_points(table.space, Preset(), wish, window)
     rungs = _table_rungs(options, table, goals)
     trials = _first_rung(options, pool, rungs)
     if trials is None and options.timeout is None:
@@ -328,60 +327,6 @@ def _workers(options: Options, gpus: int) -> Workers:
     return Workers(count, max(1, cores // count), share, options.address, plugins)
 
 
-def _preset(space: Space, name: str | None, gpu: bool) -> tuple[str, Preset]:
-    if name is None:
-        name = "gpu" if gpu else "laptop"
-        return (name, space.presets[name]) if name in space.presets else ("none", Preset())
-    if name == "none":
-        return name, Preset()
-    if name not in space.presets:
-        known = ", ".join([*space.presets, "none"])
-        raise UsageError(f"--preset {name}: {space.name} has {known}")
-    return name, space.presets[name]
-
-
-def _bind(space: Space, preset: Preset, shape: Shape, classes: int) -> Space:
-    """The space under a preset, for these images; a space that does not take input or classes has its own."""
-    wanted = {**preset.arguments, "input": shape, "classes": classes}
-    return space.bind(**{k: v for k, v in wanted.items() if space.takes(k)})
-
-
-def _try_out(
-    space: Space, flag: str, shape: Shape, classes: int, draws: int = 20, patience: int = 200
-) -> None:
-    """Finds the mistakes of a space's author before a search does. Raises `SpaceError`."""
-    domains: dict[str, Domain] = {}
-    reasons: Counter[str] = Counter()
-    for seed in range(patience):
-        if seed >= draws and seed > reasons.total():
-            return
-        chooser = Random(seed, domains)
-        try:
-            genome = space.draw(chooser)
-            costs = infer(genome)
-        except Invalid as error:
-            reasons[str(error)] += 1
-            continue
-        try:
-            again = Replay(chooser.record)
-            key = space.draw(again).key
-            again.finish()
-        except (Invalid, ReplayError) as error:
-            raise SpaceError(f"--space {flag}: the same answers lead elsewhere ({error})") from error
-        if key != genome.key:
-            raise SpaceError(f"--space {flag}: the same answers draw different networks: not deterministic")
-        if genome.input != tuple(shape) or costs.output != (classes,):
-            raise SpaceError(
-                f"--space {flag} draws networks from {genome.input} to {costs.output} where the data have "
-                f"{tuple(shape)} and {classes} classes: take `input` and `classes` as keyword arguments"
-            )
-    if reasons.total() == patience:
-        reason, count = reasons.most_common(1)[0]
-        raise SpaceError(
-            f"--space {flag}: none of {patience} random draws is legal; {count} times because {reason}"
-        )
-
-
 def _recipes(
     options: Options, goals: Sequence[Goal], dataset: str, images: int, gpu: bool
 ) -> tuple[Recipe, Recipe, Rungs | None]:
@@ -421,51 +366,3 @@ def _table_rungs(options: Options, table: Benchmark, goals: Sequence[Goal]) -> R
     if rungs is not None and rungs.epochs[-1] > table.epochs:
         raise UsageError(f"--rungs: the trainings of {table.name} have {table.epochs} epochs")
     return rungs
-
-
-def _points(
-    space: Space, preset: Preset, wish: str, window: Window
-) -> tuple[dict[str, Mapping[str, Scalar]], list[tuple[str, Genome | None, str]]]:
-    """(seed points, published points left out). Raises `UsageError` for a name that is none."""
-    known = {**preset.points, **space.points}
-    if wish == "none":
-        return {}, []
-    if wish == "auto":
-        names = list(known)
-    else:
-        names = [_point_name(space, known, name.strip()) for name in wish.split(",")]
-    chosen: dict[str, Mapping[str, Scalar]] = {}
-    left: list[tuple[str, Genome | None, str]] = []
-    for name in names:
-        try:
-            genome = space.draw(Fixed(**known[name]))
-        except Invalid as error:
-            left.append((name, None, str(error)))
-            continue
-        off = window.violation(infer(genome))
-        if off is None:
-            try:
-                space.draw(Replay(known[name]))
-                chosen[name] = known[name]
-                continue
-            except ReplayError as error:
-                off = (str(error), 0.0)
-        if wish != "auto":
-            raise UsageError(f"--seed-points {name}: {off[0]}")
-        left.append((name, genome, off[0]))
-    return chosen, left
-
-
-def _point_name(space: Space, known: Mapping[str, object], name: str) -> str:
-    if name in known:
-        return name
-    try:
-        aliases = find(name).aliases
-    except LookupError:
-        aliases = ()
-    found = next((alias for alias in aliases if alias in known), None)
-    if found is None:
-        raise UsageError(
-            f"--seed-points {name}: {space.name} has no such point ({', '.join(known) or 'none'})"
-        )
-    return found

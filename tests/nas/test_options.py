@@ -6,6 +6,7 @@ import pytest
 
 from nas.options import Options
 from nas.planning import plan
+from nas.strategies import StrategyError
 from search_spaces import SpaceError
 
 AUTHORS = """
@@ -72,3 +73,11 @@ def test_each_mistake_of_a_first_time_author_is_named(tmp_path: Path, function: 
     wish = Options(space=f"{tmp_path}/mine.py:{function}", dataset="digits", run=str(tmp_path / "run"))
     with pytest.raises(SpaceError, match=said):
         plan(wish)
+
+
+def test_a_storage_that_cannot_be_opened_is_found_before_anything_is_written(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/missing/study.db"
+    run = tmp_path / "run"
+    with pytest.raises(StrategyError, match=r"--storage: .*unable to open"):
+        plan(Options(dataset="digits", strategy="tpe", storage=url, run=str(run)))
+    assert not run.exists()

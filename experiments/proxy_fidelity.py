@@ -1,9 +1,9 @@
 """`python -m experiments.proxy_fidelity`: how far a brief training ranks networks as a long one does.
 
 Random networks of AnyNet A and RegNet, together, are trained by a long recipe with two seeds, and by brief
-ones: one, two and five epochs, and variants that cost as much as one epoch: other numbers of images, smaller
-images, other learning rates, another initialisation. After half of the networks the variants are halved:
-those whose ranking is furthest from the long one's drop out.
+ones: that of a search, one, two and five epochs, and variants that cost as much as one epoch: other numbers
+of images, smaller images, other learning rates, another initialisation. After half of the networks the
+variants are halved: those whose ranking is furthest from the long one's drop out.
 
 The table says for each recipe Kendall's tau-b with the long ranking (with 95% intervals over networks, by the
 bootstrap), how many of the long recipe's best tenth are in its own, and what it costs; beside them parameters
@@ -49,17 +49,21 @@ EXAMPLES = """\
 """
 
 
+EPOCH: dict[str, Any] = {"epochs": 1, "train_images": None}
+"""One epoch of all images."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """A recipe that is compared with the long one.
 
     Attributes:
-        changes: fields of the recipe of one epoch of all images.
+        changes: fields of a search's recipe, made one epoch of all images.
         kept: it stays when variants are halved.
     """
 
     name: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
     kept: bool = False
     seed: int = 0
 
@@ -98,7 +102,7 @@ def _is_long(recipe: str) -> bool:
 
 
 def base(given: argparse.Namespace) -> Plan:
-    """The plan of one epoch of all images, on as many networks of A and RegNet as are asked for."""
+    """The plan of a search, on as many networks of A and RegNet as are asked for."""
     from experiments.regnet_reduction import ladder
     from nas.options import Options
     from nas.planning import plan
@@ -123,8 +127,7 @@ def base(given: argparse.Namespace) -> Plan:
     strategy = made.searcher(made.problem())
     nets = [strategy.ask(trial) for trial in range(MOST)]  # always all, so that a run can get more of them
     points = {f"{i}": net.choices for i, net in enumerate(nets) if isinstance(net, Proposal)}
-    recipe = dataclasses.replace(made.recipe, epochs=1, train_images=None)
-    return dataclasses.replace(made, points=points, recipe=recipe, latency=None, trial_timeout=math.inf)
+    return dataclasses.replace(made, points=points, latency=None, trial_timeout=math.inf)
 
 
 def train(given: argparse.Namespace, variant: Variant, count: int, deadline: float) -> None:
@@ -149,7 +152,7 @@ def train(given: argparse.Namespace, variant: Variant, count: int, deadline: flo
         dataclasses.replace(
             plan,
             run=run,
-            recipe=dataclasses.replace(plan.recipe, name=variant.name, **variant.changes),
+            recipe=dataclasses.replace(plan.recipe, name=variant.name, **(EPOCH | variant.changes)),
             trials=count,
             seed=variant.seed,
             timeout=elapsed(run) + left if left < math.inf else None,
@@ -170,8 +173,11 @@ def train_all(given: argparse.Namespace) -> None:
     from nas import sources
 
     plan, folder = base(given), Path(given.run)
-    images = sources.count(plan.place) - plan.recipe.val_images
-    alive = variants(images, plan.shape[1], plan.recipe.lr, plan.recipe.batch)
+    brief, images = plan.recipe, sources.count(plan.place) - plan.recipe.val_images
+    alive = [
+        Variant("a search's", {"epochs": brief.epochs, "train_images": brief.train_images}, kept=True),
+        *variants(images, plan.shape[1], brief.lr, brief.batch),
+    ]
     spent = sum(elapsed(run) for run in folder.glob("*")) / plan.workers.count
     deadline = time.time() + given.budget - spent if given.budget else math.inf
     spawn = multiprocessing.get_context("spawn")

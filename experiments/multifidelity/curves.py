@@ -36,6 +36,9 @@ CELLS = 300
 
 NATS = "natsbench_learning_curves_6archs.parquet"
 
+OURS = Path(__file__).parents[1] / "results" / "proxy_fidelity" / "trainings.parquet"
+"""Networks that `experiments.proxy_fidelity` trained."""
+
 
 def power(x: Array, b: float) -> Array:
     """x^-b: curves that fall short of their limit by a power of the epoch (pow3, Domhan et al. 2015)."""
@@ -121,16 +124,27 @@ def natsbench(file: Path) -> list[dict[str, Any]]:
         if wide.shape[1] < 12 or wide.index.get_level_values(0).nunique() < 2:
             continue
         curves = wide.to_numpy(dtype=float) / 100
-        epochs = curves.shape[1]
-        at = tuple(
-            epoch for epoch in (round(epochs / 27), round(epochs / 9), round(epochs / 3)) if epoch >= 4
-        )
         groups = wide.index.get_level_values(0).to_numpy()
-        rows += compare(f"NATS-Bench {space}, {data}, {length}", curves, at, groups)
+        rows += compare(f"NATS-Bench {space}, {data}, {length}", curves, cuts(curves.shape[1]), groups)
     return rows
+
+
+def ours(file: Path) -> list[dict[str, Any]]:
+    """Rows for the long trainings of a table of `experiments.proxy_fidelity`."""
+    found = [row for row in pq.read_table(file).to_pylist() if row["recipe"].startswith("long")]
+    curves = np.array([[epoch["accuracy"] for epoch in row["curve"]] for row in found])
+    groups = np.unique([row["key"] for row in found], return_inverse=True)[1].astype(float)
+    return compare("ours: AnyNet A and RegNet, CIFAR-10", curves, cuts(curves.shape[1]), groups)
+
+
+def cuts(epochs: int) -> tuple[int, ...]:
+    """Epochs after which curves are looked at: rungs of factor 3, and no less than can be fitted to."""
+    return tuple(sorted({max(4, round(epochs / part)) for part in (27, 9, 3)}))
 
 
 def write(out: Path, tables: Path) -> None:
     """Compares all curves and writes the rows."""
-    rows = nasbench301() + (natsbench(tables / NATS) if (tables / NATS).is_file() else [])
+    rows = nasbench301()
+    for read, file in ((natsbench, tables / NATS), (ours, OURS)):
+        rows += read(file) if file.is_file() else []
     pq.write_table(pa.Table.from_pylist(rows, CURVES), out / "curves.parquet", compression="zstd")

@@ -17,6 +17,7 @@ import dataclasses
 import json
 import math
 import multiprocessing
+import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -307,6 +308,18 @@ def _finding(
     return Finding(name, len(keys), tau(slice(None)), float(low), float(high), recall, seconds)
 
 
+def deviations(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Standard deviations of long accuracies: over seeds of one network, and of networks' means."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if _is_long(row["recipe"]):
+            found.setdefault(row["key"], []).append(row["val_accuracy"])
+    pairs = [accuracies for accuracies in found.values() if len(accuracies) > 1]
+    means = [statistics.mean(accuracies) for accuracies in found.values()]
+    noise = math.sqrt(statistics.mean(map(statistics.variance, pairs))) if pairs else math.nan
+    return noise, statistics.stdev(means) if len(means) > 1 else math.nan
+
+
 # -- The report ----------------------------------------------------------------------------------------------
 
 
@@ -328,6 +341,13 @@ def text(rows: Sequence[Mapping[str, Any]], findings: Sequence[Finding]) -> list
             f"| {f.name} | {f.nets} | {f.tau:+.2f} ({f.low:+.2f} to {f.high:+.2f}) | {f.recall:.0%} "
             f"| {f.seconds:.0f} | {rate} |"
         )
+    noise, spread = deviations(rows)
+    if not math.isnan(noise):
+        lines += [
+            "",
+            f"After {longest} epochs validation accuracies of networks have a standard deviation of "
+            f"{100 * spread:.2f} points, two seeds of one network of {100 * noise:.2f}.",
+        ]
     if not findings:
         lines.append(
             f"\nFewer than {FEW} networks are trained by the long recipe and another: nothing is ranked."

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments import proxy_fidelity
-from experiments.proxy_fidelity import FILE, Variant, compare, main, variants
+from experiments.proxy_fidelity import FILE, Variant, compare, deviations, main, variants
 from experiments.transfer import write_parquet
 from nas.data import resized
 from nas.options import UsageError
@@ -51,6 +51,12 @@ def test_noise_lowers_tau_and_the_ceiling_is_the_second_seed() -> None:
     assert abs(found["params"].tau) < 0.4
     assert found["good"].recall > 0.5
     assert found["params"].seconds == 0
+
+
+def test_noise_is_told_from_spread() -> None:
+    noise, spread = deviations(rows({"long, seed 0": 0.05, "long, seed 1": 0.05, "1 epoch": 9}, nets=400))
+    assert noise == pytest.approx(0.05, rel=0.1)
+    assert spread == pytest.approx((1 / 12 + 0.05**2 / 2) ** 0.5, rel=0.1)  # uniform on 0 to 1, and noise
 
 
 def test_variants_cost_as_much_as_one_epoch() -> None:

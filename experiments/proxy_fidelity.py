@@ -192,7 +192,8 @@ def train_all(given: argparse.Namespace) -> None:
             finally:
                 for future in waiting:
                     future.cancel()
-            alive = halved(alive, compare(gather(folder), repeats=0))
+            stage = [row for row in gather(folder) if row["trial"] < size]  # a run that goes on has more
+            alive = halved(alive, compare(stage, repeats=0))
 
 
 def halved(alive: Sequence[Variant], findings: Sequence[Finding]) -> list[Variant]:
@@ -212,7 +213,7 @@ def gather(folder: Path) -> list[dict[str, Any]]:
     from nas.store import Run
 
     taken = (
-        *("key", "genome", "choices", "params", "macs", "depth", "curve", "val_accuracy"),
+        *("trial", "key", "genome", "choices", "params", "macs", "depth", "curve", "val_accuracy"),
         *("train_seconds", "seed", "device", "versions"),
     )
     return [
@@ -297,11 +298,12 @@ def _finding(
     x, *ys = (np.array([some[key] for key in keys]) for some in (scores, *truths))
 
     def tau(chosen: Any) -> float:
-        return float(np.mean([stats.kendalltau(x[chosen], y[chosen]).statistic for y in ys]))
+        taus = [stats.kendalltau(x[chosen], y[chosen]).statistic for y in ys]
+        return float(np.mean(np.nan_to_num(taus)))  # equal scores rank nothing
 
     rng = np.random.default_rng(0)
     taus = [tau(rng.integers(len(keys), size=len(keys))) for _ in range(repeats)]
-    low, high = np.nanquantile(taus, [0.025, 0.975]) if taus else (math.nan, math.nan)
+    low, high = np.quantile(taus, [0.025, 0.975]) if taus else (math.nan, math.nan)
     tenth = math.ceil(len(keys) / 10)
     mine, *best = (set(np.argsort(-values, kind="stable")[:tenth].tolist()) for values in (x, *ys))
     recall = float(np.mean([len(mine & theirs) / tenth for theirs in best]))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments import proxy_fidelity
-from experiments.proxy_fidelity import FILE, Variant, compare, deviations, main, variants
+from experiments.proxy_fidelity import FILE, Finding, Variant, compare, deviations, halved, main, variants
 from experiments.transfer import write_parquet
 from nas.data import resized
 from nas.options import UsageError
@@ -59,6 +59,17 @@ def test_noise_is_told_from_spread() -> None:
     assert spread == pytest.approx((1 / 12 + 0.05**2 / 2) ** 0.5, rel=0.1)  # uniform on 0 to 1, and noise
 
 
+def test_the_worse_half_of_what_may_drop_out_drops_out() -> None:
+    names = ["a", "b", "c", "kept"]
+    alive = [Variant(name, kept=name == "kept") for name in names]
+    found = [
+        Finding(name, 4, tau, tau, tau, 0.0, 1.0)
+        for name, tau in zip(names, (0.9, 0.1, 0.5, -1), strict=True)
+    ]
+    assert [v.name for v in halved(alive, found)] == ["a", "c", "kept"]
+    assert halved(alive, []) == alive  # nothing is ranked yet
+
+
 def test_variants_cost_as_much_as_one_epoch() -> None:
     images, side, batch = 45_000, 32, 128
     for variant in variants(images, side, 0.4, batch):
@@ -80,25 +91,27 @@ def test_images_are_resized_once() -> None:
 
 
 def test_trainings_go_on_where_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy_fidelity, "variants", lambda *_: [Variant("1 epoch", kept=True)])
+    compared = [Variant("1 epoch", kept=True), Variant("lr 0.1", {"lr": 0.1}), Variant("lr 9", {"lr": 9.0})]
+    monkeypatch.setattr(proxy_fidelity, "variants", lambda *_: compared)
     digits = load(("digits", None), "test")
     (tmp_path / "few").mkdir()
     write_parquet(
         replace(digits, pixels=digits.pixels[:100], labels=digits.labels[:100]),
         tmp_path / "few" / "train.parquet",
     )
-    command = ["--nets", "4", "--long", "1", "--seeds", "2", "--workers", "2", "--run", str(tmp_path)]
+    command = ["--nets", "8", "--long", "1", "--seeds", "2", "--workers", "2", "--run", str(tmp_path)]
     command += ["--dataset", str(tmp_path / "few")]
     with pytest.raises(UsageError, match="train the networks first"):
         main(["--report", "--out", str(tmp_path)])
     assert main(command) == 0
     table = pq.read_table(tmp_path / FILE).to_pylist()
-    recipes = ["long, seed 0", "long, seed 1", "1 epoch", "a search's"]
-    assert Counter(row["recipe"] for row in table) == dict.fromkeys(recipes, 4)
-    assert len({row["key"] for row in table}) == 4
+    trained = Counter(row["recipe"] for row in table)
+    assert sorted([trained.pop("lr 0.1"), trained.pop("lr 9")]) == [4, 8]
+    assert trained == dict.fromkeys(["long, seed 0", "long, seed 1", "1 epoch", "a search's"], 8)
+    assert len({row["key"] for row in table}) == 8
     assert {row["seed"] for row in table} == {0, 1}
     text = (tmp_path / "README.md").read_text()
-    assert "| 1 epoch | 4 |" in text
+    assert "| 1 epoch | 8 |" in text
     assert main(command) == 0
     assert pq.read_table(tmp_path / FILE).to_pylist() == table
     assert (tmp_path / "README.md").read_text() == text

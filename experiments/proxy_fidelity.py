@@ -365,32 +365,32 @@ def text(rows: Sequence[Mapping[str, Any]], findings: Sequence[Finding]) -> list
             f"Best tau per second of those with {best.nets} networks: {best.name}. "
             + (f"Intervals of tau overlap with it: {', '.join(near)}." if near else ""),
             "",
-            "![tau over seconds](tau.svg)",
+            "![tau of each recipe](tau.svg)",
         ]
     return [*lines, ""]
 
 
 def figure(findings: Sequence[Finding], file: Path) -> None:
-    """Tau over seconds, with intervals; the ceiling as a line."""
+    """Tau with intervals, cheapest recipe first; the ceiling as a line."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    picture, panel = plt.subplots(figsize=(7, 4.5))
-    for f in findings:
+    picture, panel = plt.subplots(figsize=(7, 0.35 * len(findings) + 1.2))
+    ranked = sorted(findings, key=lambda f: (f.seconds, f.tau))
+    for place, f in enumerate(ranked):
+        color = "grey" if _is_long(f.name) or not f.seconds else "C0"
+        panel.errorbar(
+            f.tau, place, xerr=[[f.tau - f.low], [f.high - f.tau]], fmt="o", capsize=2, color=color
+        )
         if _is_long(f.name):
-            panel.axhline(f.tau, ls="--", color="grey", label="the long recipe's own second seed")
-        elif f.seconds:
-            panel.errorbar(f.seconds, f.tau, [[f.tau - f.low], [f.high - f.tau]], fmt="o", capsize=2)
-            panel.annotate(f.name, (f.seconds, f.tau), (5, 3), textcoords="offset points", fontsize=7)
-        else:
-            panel.axhline(f.tau, ls=":", lw=0.8, label=f"{f.name}, without training")
-    panel.set_xscale("log")
-    panel.set_xlabel("seconds of training for one network")
-    panel.set_ylabel("Kendall's tau-b with the long ranking")
-    if findings:
-        panel.legend(fontsize=7, loc="lower right")
+            panel.axvline(f.tau, ls="--", color="grey")
+    names = [f"{f.name}, {f.seconds:.0f} s" if f.seconds else f"{f.name}, untrained" for f in ranked]
+    panel.set_yticks(range(len(ranked)), [f"{n} ({f.nets})" for n, f in zip(names, ranked, strict=True)])
+    panel.set_xlim(-1.05, 1.05)
+    panel.set_xlabel("tau-b with the long ranking, 95% interval (networks in brackets)")
+    panel.invert_yaxis()
     picture.tight_layout()
     save(picture, file, "proxy_fidelity")
 

@@ -226,16 +226,20 @@ def _trainable() -> Any:
         """A worker that runs one task after another; a step is an epoch."""
 
         def setup(self, config: dict[str, Any], images: Any = None, workers: Any = None) -> None:
-            from search_spaces import find, load_plugins
+            from search_spaces import SpaceError, find, load_plugins
 
-            load_plugins()
-            for name in workers.plugins:
-                find(name)
+            self.cannot: Outcome | None = None
+            try:
+                load_plugins()
+                for name in workers.plugins:
+                    find(name)
+            except SpaceError as error:
+                self.cannot = Outcome({"status": "failed", "error": str(error)})
             self.worker = Worker(images, workers.threads, workers.device())
             self.reset_config(config)
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self.reports = self.worker.run(new_config["job"])
+            self.reports = iter([self.cannot]) if self.cannot else self.worker.run(new_config["job"])
             return True
 
         def step(self) -> dict[str, Any]:

@@ -104,7 +104,8 @@ class Workers:
         threads: of each worker, so that all together have the cores.
         gpus: share of a GPU for each worker.
         address: of a Ray cluster; None starts one here.
-        plugins: space files (`FILE.py:FUNCTION`) that workers import before they read a genome.
+        plugins: space files (`/FOLDER/FILE.py:FUNCTION`) that workers, who are elsewhere, import before they
+            read a genome.
     """
 
     count: int = 1

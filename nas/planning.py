@@ -319,7 +319,8 @@ def _fresh(options: Options) -> Path:
 
 def _workers(options: Options, gpus: int) -> Workers:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    plugins = (options.space,) if ".py:" in options.space else ()
+    file, py, function = options.space.rpartition(".py:")
+    plugins = (f"{Path(file + '.py').resolve()}:{function}",) if py else ()
     if options.executor == "local":
         return Workers(1, cores, 1.0 if gpus else 0.0, plugins=plugins)
     share = options.gpus_per_trial if options.gpus_per_trial is not None else (0.25 if gpus else 0.0)

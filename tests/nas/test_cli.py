@@ -300,3 +300,17 @@ def test_interrupt_keeps_everything_and_says_how_to_go_on(tmp_path: Path, execut
     assert f"--run {tmp_path / 'run'}" in out
     assert "Traceback" not in out
     assert Run(tmp_path / "run").table().num_rows >= 2
+
+
+def test_workers_who_are_elsewhere_find_a_space_by_its_relative_path(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from search_spaces.reduce import tie\n"
+        "from search_spaces.registry import constrained\n"
+        "@constrained('anynet_a')\n"
+        "def tied(choose):\n"
+        "    return tie(choose, ['stage1.b', 'stage2.b', 'stage3.b', 'stage4.b'])\n"
+    )
+    words = [*QUICK, "--space", "mine.py:tied", "--strategy", "random", "--executor", "ray", "--trials", "1"]
+    done = nas("search", *words, "--confirm", "0", "--run", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [row["status"] for row in Run(tmp_path / "run").rows()] == ["ok"]

@@ -381,9 +381,8 @@ def figure(findings: Sequence[Finding], file: Path) -> None:
     ranked = sorted(findings, key=lambda f: (f.seconds, f.tau))
     for place, f in enumerate(ranked):
         color = "grey" if _is_long(f.name) or not f.seconds else "C0"
-        panel.errorbar(
-            f.tau, place, xerr=[[f.tau - f.low], [f.high - f.tau]], fmt="o", capsize=2, color=color
-        )
+        panel.plot([f.low, f.high], [place, place], "|-", color=color)
+        panel.plot(f.tau, place, "o", color=color)
         if _is_long(f.name):
             panel.axvline(f.tau, ls="--", color="grey")
     names = [f"{f.name}, {f.seconds:.0f} s" if f.seconds else f"{f.name}, untrained" for f in ranked]

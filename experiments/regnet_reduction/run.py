@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def options(part: Part, folder: Path, **given: Any) -> Options:
 
 
 def settle(part: Part, folder: Path, recipe: str, **given: Any) -> Plan:
-    """Its plan: by that recipe, and without measuring latencies, which nothing here asks for.
+    """Its plan: by that recipe, however long it takes, and without latencies, which nothing here asks for.
 
     Raises `UsageError` where the data do not have the size of images for which the preset is made.
     """
@@ -117,7 +118,10 @@ def settle(part: Part, folder: Path, recipe: str, **given: Any) -> Plan:
             f"--preset {part.preset}: is for images of {sizes[0]}, and these data have {sizes[1]}"
         )
     return dataclasses.replace(
-        made, recipe=dataclasses.replace(made.recipe, name=recipe, **RECIPES[recipe]), latency=None
+        made,
+        recipe=dataclasses.replace(made.recipe, name=recipe, **RECIPES[recipe]),
+        latency=None,
+        trial_timeout=math.inf,
     )
 
 

@@ -70,6 +70,13 @@ def test_the_worse_half_of_what_may_drop_out_drops_out() -> None:
     assert halved(alive, []) == alive  # nothing is ranked yet
 
 
+def test_a_long_training_may_take_as_long_as_it_takes(tmp_path: Path) -> None:
+    given = proxy_fidelity.arguments().parse_args(["--dataset", "digits", "--run", str(tmp_path)])
+    made = proxy_fidelity.base(given)
+    assert made.trial_timeout == float("inf")
+    assert len(made.points) == proxy_fidelity.MOST
+
+
 def test_variants_cost_as_much_as_one_epoch() -> None:
     images, side, batch = 45_000, 32, 128
     for variant in variants(images, side, 0.4, batch):

@@ -82,6 +82,13 @@ def planted(errors: dict[str, float], by_params: float = 0.0, n: int = 40) -> li
     return found
 
 
+def test_a_training_may_take_as_long_as_its_recipe_takes(tmp_path: Path) -> None:
+    part, *_ = run.parts("laptop", 1)
+    settled = run.settle(part, tmp_path, "ten", dataset="digits")
+    assert settled.recipe.epochs == 10
+    assert settled.trial_timeout == float("inf")
+
+
 def test_hypotheses_hold_where_they_are_planted_and_nowhere_else() -> None:
     found = compare(planted({"A": 50, "B": 50, "C": 50, "D": 48, "E": 48, "RegNetX": 49}), HYPOTHESES)
     shown = {str(f.hypothesis): f.holds for f in found}

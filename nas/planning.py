@@ -27,7 +27,7 @@ from nas.rungs import wished as wished_rungs
 from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
 from nas.strategies.optuna_study import Study
 from nas.tables import Benchmark, benchmark
-from nas.targets import find_space
+from nas.targets import anywhere, find_space
 from search_spaces import Preset, Space, load_plugins
 from search_spaces.choose import Scalar
 
@@ -319,8 +319,7 @@ def _fresh(options: Options) -> Path:
 
 def _workers(options: Options, gpus: int) -> Workers:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    file, py, function = options.space.rpartition(".py:")
-    plugins = (f"{Path(file + '.py').resolve()}:{function}",) if py else ()
+    plugins = (anywhere(options.space),) if ".py:" in options.space else ()
     if options.executor == "local":
         return Workers(1, cores, 1.0 if gpus else 0.0, plugins=plugins)
     share = options.gpus_per_trial if options.gpus_per_trial is not None else (0.25 if gpus else 0.0)

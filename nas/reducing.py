@@ -23,6 +23,7 @@ from nas.progress import Reporter, columns, header
 from nas.proposals import EVIDENCE, Answers, Constraint, Proposal, propose, worth_testing, write
 from nas.store import write_atomically
 from nas.tables import UNKNOWN
+from nas.targets import anywhere
 from search_spaces.census import sample
 from search_spaces.choose import Chooser, Recorder
 
@@ -162,7 +163,7 @@ def reduce(options: Options, wish: Wish, folder: Path, reporter: Reporter) -> Re
     census = sample(whole.space, 20)
     found = propose(records, [_error(row) for row in rows], census.asked, census.groups, seed=options.seed)
     chosen = worth_testing(found, wish.tests)
-    base = _base(options, whole)
+    base = anywhere(whole.space.name if whole.simulated else options.space)
     done = Reduction(base, errors, wish.margin, found)
     reporter.line(f"sampled   {len(errors)} networks, error: {errors}; {len(found)} proposals")
     if not chosen:
@@ -207,15 +208,6 @@ def _error(row: Row) -> float:
 
 def _errors(rows: Rows) -> Edf:
     return edf([_error(row) for row in rows])
-
-
-def _base(options: Options, whole: Plan) -> str:
-    """What the space is found by from anywhere."""
-    name = whole.space.name if whole.simulated else options.space
-    if ".py:" not in name:
-        return name
-    file, _, function = name.rpartition(":")
-    return f"{Path(file).resolve().as_posix()}:{function}"
 
 
 def _test(options: Options, whole: Plan, constraint: Constraint, records: Sequence[Answers]) -> Plan:

@@ -120,6 +120,14 @@ def best_together(text: str, count: int) -> Target:
     return Target(f"{run.path} --ensemble {count}", genome, f"run {run.path}", members=members)
 
 
+def anywhere(name: str) -> str:
+    """What a space is found by from any folder: `FILE.py:FUNCTION` by its whole path, others as they are."""
+    if ".py:" not in name:
+        return name
+    file, _, function = name.rpartition(":")
+    return f"{Path(file).resolve().as_posix()}:{function}"
+
+
 def find_space(text: str) -> Space:
     """The space of NAME, FILE.py:FUNCTION or around:START, where START may be anything `resolve` takes.
 

@@ -131,7 +131,7 @@ def base(given: argparse.Namespace) -> Plan:
     return dataclasses.replace(made, points=points, latency=None, trial_timeout=math.inf)
 
 
-def train(given: argparse.Namespace, variant: Variant, count: int, deadline: float) -> None:
+def train(plan: Plan, folder: Path, variant: Variant, count: int, deadline: float) -> None:
     """Trains the first networks by a variant, in this process, from where it was left.
 
     Args:
@@ -144,8 +144,7 @@ def train(given: argparse.Namespace, variant: Variant, count: int, deadline: flo
     left = deadline - time.time()
     if left <= 0:
         return
-    plan = base(given)
-    run = Path(given.run) / variant.name.replace(" ", "-").replace(",", "")
+    run = folder / variant.name.replace(" ", "-").replace(",", "")
     reporter = Reporter()
     reporter.live = False  # other processes write beside this one
     reporter.line(f"{variant.name}: {count} networks")
@@ -185,13 +184,13 @@ def train_all(given: argparse.Namespace) -> None:
     with ProcessPoolExecutor(plan.workers.count, mp_context=spawn) as pool:
         for size in dict.fromkeys((math.ceil(given.nets / 2), given.nets)):
             todo = [*alive, *longs(given.long, given.seeds)]
-            waiting = [pool.submit(train, given, variant, size, deadline) for variant in todo]
+            waiting = [pool.submit(train, plan, folder, variant, size, deadline) for variant in todo]
             try:
                 for future in as_completed(waiting):
                     future.result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # or the first error would be told after the last training
+                raise
             stage = [row for row in gather(folder) if row["trial"] < size]  # a run that goes on has more
             alive = halved(alive, compare(stage, repeats=0))
 

@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from experiments import proxy_fidelity
-from experiments.proxy_fidelity import FILE, Finding, Variant, compare, deviations, halved, main, variants
+from experiments.proxy_fidelity import run
+from experiments.proxy_fidelity.__main__ import FILE, arguments, main
+from experiments.proxy_fidelity.compare import Finding, compare, deviations
+from experiments.proxy_fidelity.run import Variant, halved, variants
 from experiments.transfer import write_parquet
 from nas.data import resized
 from nas.options import UsageError
@@ -71,10 +73,10 @@ def test_the_worse_half_of_what_may_drop_out_drops_out() -> None:
 
 
 def test_a_long_training_may_take_as_long_as_it_takes(tmp_path: Path) -> None:
-    given = proxy_fidelity.arguments().parse_args(["--dataset", "digits", "--run", str(tmp_path)])
-    made = proxy_fidelity.base(given)
+    given = arguments().parse_args(["--dataset", "digits", "--run", str(tmp_path)])
+    made = run.base(given)
     assert made.trial_timeout == float("inf")
-    assert len(made.points) == proxy_fidelity.MOST
+    assert len(made.points) == run.MOST
 
 
 def test_variants_cost_as_much_as_one_epoch() -> None:
@@ -99,7 +101,7 @@ def test_images_are_resized_once() -> None:
 
 def test_trainings_go_on_where_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = [Variant("1 epoch", kept=True), Variant("lr 0.1", {"lr": 0.1}), Variant("lr 9", {"lr": 9.0})]
-    monkeypatch.setattr(proxy_fidelity, "variants", lambda *_: compared)
+    monkeypatch.setattr(run, "variants", lambda *_: compared)
     digits = load(("digits", None), "test")
     (tmp_path / "few").mkdir()
     write_parquet(

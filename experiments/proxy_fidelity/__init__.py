@@ -1,0 +1,1 @@
+"""How far a brief training ranks networks as a long one does."""

@@ -1,9 +1,10 @@
 """`python -m experiments.searches`: what searches of real images find in the same time.
 
 Each strategy searches with and without ASHA, from several seeds, for as much processor time (workers times
-wall time) as every other. Its best network and its best random one are trained anew, on all images and with
-two new seeds, inside that time: what is compared is that mean of the best network, not the accuracy for
-which it was chosen. Finished searches are kept, and one that was stopped goes on.
+wall time) as every other. Inside that time its best network is trained anew, on all images and with two new
+seeds: what is compared is that mean, not the accuracy for which it was chosen. (The best random network is
+trained anew, too, as in every search, but is not compared: with it others than random search would have the
+better of two.) Finished searches are kept, and one that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def search_all(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Searches one seed after another, so that all have as many when it is stopped; yields a row of each."""
     from nas.api import run
 
-    workers = given.workers or os.cpu_count() or 1
+    workers = given.workers or len(os.sched_getaffinity(0))
     for seed in range(given.seeds):
         for strategy in given.only.split(","):
             for scheduler in SCHEDULERS:
@@ -77,28 +78,29 @@ def search_all(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     run=str(folder),
                 )
                 settings = {"strategy": strategy, "scheduler": scheduler, "seed": seed}
-                yield settings | summary(found.table().to_pylist(), given.budget)
+                yield settings | summary(found.table().to_pylist(), given.budget, workers)
 
 
-def summary(rows: Sequence[Row], budget: float) -> dict[str, Any]:
+def summary(rows: Sequence[Row], budget: float, workers: int = 1) -> dict[str, Any]:
     """What one search comes to.
 
     Attributes of the result:
+        spent: processor time until the last training ended, in seconds.
         accuracy: of the best network where it was chosen; confirmed: the mean of its later trainings.
         by_size: Spearman's rank correlation of the parameters of all that trained to the end with accuracy.
     """
     from scipy import stats
 
-    from nas.results import by, verdict
+    from nas.results import by, confirmed, ranking
 
-    said = verdict(rows)
     ended = [r for r in rows if r["stage"] == "search" and r["status"] == "ok"]
     sizes, accuracies = [r["params"] for r in ended], [r["val_accuracy"] for r in ended]
     varied = len(set(sizes)) > 1 and len(set(accuracies)) > 1
-    best = said["winner"] if said else None
-    mean, _, seeds = said["means"].get(best["key"], (None, None, 0)) if best else (None, None, 0)
+    best = next(iter(ranking(rows)), None)
+    mean, _, seeds = confirmed(rows).get(best["key"], (None, None, 0)) if best else (None, None, 0)
     return {
         "budget": budget,
+        "spent": workers * max((row["elapsed"] for row in rows), default=0.0),
         "trained": len(ended),
         "pruned": sum(r["stage"] == "search" and r["status"] == "pruned" for r in rows),
         "failed": sum(r["status"] == "failed" for r in rows),
@@ -119,14 +121,17 @@ def text(rows: Sequence[Row]) -> list[str]:
     from scipy import stats
 
     budget = rows[0]["budget"]
+    spent = [row["spent"] / 60 for row in rows]
     lines = [
         "# Searches of real images in the same time",
         "",
         f"`python -m experiments.searches` on {rows[0]['device']}:",
-        f"{budget / 60:.0f} minutes of processor time for each search, confirming included. Accuracies are",
-        "of validation images, in percent; mean ± standard deviation over seeds. `confirmed`: the best",
-        "network trained anew on all images, mean of two new seeds. Last column: beside random search",
-        "without ASHA from the same seeds, with the 95% interval of the mean difference (Student's t).",
+        f"{budget / 60:.0f} minutes of processor time for each search, confirming included, of which "
+        f"{min(spent):.1f} to {max(spent):.1f} were used",
+        "(a fifth is kept for confirming). Accuracies are of validation images, in percent; mean ± standard",
+        "deviation over seeds. `confirmed`: the best network trained anew on all images, mean of two new",
+        "seeds. Last column: beside random search without ASHA from the same seeds, with the 95% interval",
+        "of the mean difference (Student's t).",
         "",
         "| strategy | scheduler | searches | trained | pruned | when chosen | confirmed | beside random |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -192,6 +197,22 @@ def figure(rows: Sequence[Row], file: Path) -> None:
     save(picture, file, "searches")
 
 
+def kept(file: Path, budget: float) -> dict[tuple[int, str, str], Row]:
+    """The searches of a table, which need not be there. Raises `UsageError` where they had another budget."""
+    import pyarrow.parquet as pq
+
+    from nas.options import UsageError
+
+    rows = pq.read_table(file).to_pylist() if file.exists() else []
+    for row in rows:
+        if row["budget"] != budget:
+            raise UsageError(
+                f"--budget {budget:g}s: {file} has searches with {row['budget']:g}s: repeat it, "
+                "or name another --run"
+            )
+    return {(row["seed"], row["strategy"], row["scheduler"]): row for row in rows}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     import pyarrow as pa
@@ -204,14 +225,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given.report:
         from rich.progress import Progress
 
-        rows: list[Row] = []
         out.mkdir(parents=True, exist_ok=True)
+        rows = kept(out / FILE, given.budget)
         count = given.seeds * len(given.only.split(",")) * len(SCHEDULERS)
         with Progress() as progress:
             bar = progress.add_task("searching", total=count)
             for row in search_all(given):
-                rows.append(row)
-                pq.write_table(pa.Table.from_pylist(rows), out / FILE, compression="zstd")
+                rows[row["seed"], row["strategy"], row["scheduler"]] = row
+                pq.write_table(pa.Table.from_pylist([*rows.values()]), out / FILE, compression="zstd")
                 progress.update(bar, advance=1, description=f"{row['strategy']}, {row['scheduler']}")
     if not (out / FILE).exists():
         raise UsageError(f"--report: there is no {out / FILE}: search first")

@@ -7,13 +7,31 @@ import pytest
 
 from experiments import searches
 from experiments.searches import FILE, main, summary, text
+from nas.options import UsageError
 
 Row = dict[str, object]
 
 
+CHAIN = """\
+from cells.ops import Conv, Flatten, GlobalPool, Linear
+from cells.sketch import Sketch
+def chain(choose, *, input=(3, 32, 32), classes=10):
+    s = Sketch(input)
+    x = s.add("conv", Conv(choose.integer("w", 1, 64), 3, stride=4), s.input)
+    return s.genome(s.chain(x, pool=GlobalPool(), flatten=Flatten(), fc=Linear(classes)))
+"""
+
+
 def trial(key: str, accuracy: float, stage: str = "search", status: str = "ok", **more: object) -> Row:
     made: Row = {"key": key, "trial": int(key), "stage": stage, "status": status, "val_accuracy": accuracy}
-    made |= {"reward": accuracy, "params": 10 * int(key), "macs": 5, "curve": [{}], "device": "a CPU"}
+    made |= {
+        "reward": accuracy,
+        "params": 10 * int(key),
+        "macs": 5,
+        "curve": [{}],
+        "device": "a CPU",
+        "elapsed": 2.0,
+    }
     return made | {"note": None, "strategy": "random", "choices": "{}", **more}
 
 
@@ -26,10 +44,14 @@ def test_what_is_compared_is_the_later_mean_not_the_accuracy_of_choice() -> None
             trial("4", 0.9, status="failed"),
             trial("2", 0.6, stage="confirm"),
             trial("2", 0.64, stage="confirm"),
+            trial("1", 0.66, stage="confirm"),  # the best random network: not what the strategy chose
+            trial("1", 0.68, stage="confirm"),
         ],
         60.0,
+        workers=2,
     )
     assert (found["trained"], found["pruned"], found["failed"]) == (2, 1, 1)
+    assert found["spent"] == 4.0
     assert (found["key"], found["accuracy"], found["confirmed_seeds"]) == ("2", 0.7, 2)
     assert found["confirmed"] == pytest.approx(0.62)
     assert found["by_size"] == pytest.approx(1)
@@ -59,7 +81,8 @@ def test_searches_are_kept_and_reported_again(
 ) -> None:
     monkeypatch.setattr(searches, "SCHEDULERS", ("asha",))
     words = ["--dataset", "digits", "--executor", "local", "--workers", "1", "--seeds", "1", "--budget", "3s"]
-    words += ["--only", "random", "--run", str(tmp_path)]
+    (tmp_path / "chain.py").write_text(CHAIN)
+    words += ["--only", "random", "--run", str(tmp_path), "--space", f"{tmp_path / 'chain.py'}:chain"]
     assert main(words) == 0
     rows = pq.read_table(tmp_path / FILE).to_pylist()
     assert [(r["scheduler"], r["seed"]) for r in rows] == [("asha", 0)]
@@ -70,3 +93,7 @@ def test_searches_are_kept_and_reported_again(
     assert (tmp_path / "README.md").read_text().strip() == again.strip()
     assert main(words) == 0
     assert pq.read_table(tmp_path / FILE).to_pylist() == rows
+    with pytest.raises(UsageError, match=r"--budget 4s: .* has searches with 3s"):
+        main([*words, "--budget", "4s"])
+    assert main([*words, "--only", "evolution"]) == 0
+    assert {r["strategy"] for r in pq.read_table(tmp_path / FILE).to_pylist()} == {"random", "evolution"}

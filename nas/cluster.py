@@ -140,6 +140,7 @@ def _searcher(source: Source) -> Any:
             self.source = source
             self.names: dict[str, str] = {}
             self.stopped: set[str] = set()
+            self.shown: dict[str, dict[str, Any]] = {}  # trial -> its row after its last epoch
             self.error: BaseException | None = None
 
         def suggest(self, trial_id: str) -> Any:
@@ -161,6 +162,7 @@ def _searcher(source: Source) -> Any:
             """Whether a trial that has finished an epoch goes on; none does after an error."""
             if self.error is not None or trial_id not in self.names:
                 return False
+            self.shown[trial_id] = outcome.row
             try:
                 on = self.source.epoch(self.names[trial_id], outcome.row)
             except Exception as failure:  # noqa: BLE001 - raised again after Tune has ended
@@ -173,9 +175,9 @@ def _searcher(source: Source) -> Any:
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            outcome = (result or {}).get("outcome")
+            outcome, shown = (result or {}).get("outcome"), self.shown.pop(trial_id, {})
             if outcome is None or error or not ("status" in outcome.row or trial_id in self.stopped):
-                outcome = Outcome({"status": "failed", "error": "the worker died"})
+                outcome = Outcome({**shown, "status": "failed", "error": "the worker died"})
             name = self.names.pop(trial_id, None)
             if name is None or self.error is not None:
                 return

@@ -248,7 +248,8 @@ class Search:
             row = describe(proposal.genome, whole=self.plan.run is not None) | row
         row["reward"] = self.plan.goals[0].of(row) if row["status"] in SCORED else None
         if stage != "confirm" and row["status"] == "ok" and outcome.weights is not None:
-            row["weights"] = self._save(proposal.trial, outcome.weights)
+            name = f"{proposal.trial}" + (f"-{task.recipe.epochs}" if stage == "rung" else "")
+            row["weights"] = self._save(name, outcome.weights)
         after = self.asked_after.get(proposal.trial, self.told)
         self._record(proposal, row, after, task)
         if stage != "confirm":
@@ -300,23 +301,23 @@ class Search:
         self.strategy.tell(proposal, row)
         self.told += 1
 
-    def _save(self, trial: int, weights: bytes) -> str | None:
-        """Writes the weights of a trial into `weights/`."""
+    def _save(self, name: str, weights: bytes) -> str | None:
+        """Writes the weights of a training into `weights/`."""
         if not self.plan.keep or self.plan.run is None:
             return None
         folder = self.plan.run / "weights"
         folder.mkdir(exist_ok=True)
-        write_atomically(folder / f"{trial}.safetensors", weights)
-        return f"weights/{trial}.safetensors"
+        write_atomically(folder / f"{name}.safetensors", weights)
+        return f"weights/{name}.safetensors"
 
     def _drop_weights(self) -> None:
         """Leaves the weights of the best `keep` trials and of those that may yet be confirmed as the best."""
         if not self.plan.keep or self.plan.run is None:
             return
         best = ranking(self.rows, self.plan.winner)[: self.plan.keep]
-        kept = {row["trial"] for row in [*best, *self._finalists(self.plan.winner)]}
-        for file in (self.plan.run / "weights").glob("*.safetensors"):
-            if file.stem.isdigit() and int(file.stem) not in kept:
+        kept = {row["weights"] for row in [*best, *self._finalists(self.plan.winner)]}
+        for file in (self.plan.run / "weights").glob("[0-9]*.safetensors"):
+            if f"weights/{file.name}" not in kept:
                 file.unlink()
 
     # -- confirming --------------------------------------------------------------------------------
@@ -348,10 +349,10 @@ class Search:
         rungs = self.plan.rungs
         assert rungs is not None
         shorter = rungs.epochs[rungs.epochs.index(epochs) - 1]
-        before, now = (replace(self.plan.recipe, epochs=n) for n in (shorter, epochs))
-        tried = [row for row in self.rows if row["stage"] != "confirm"]
-        ranked = ranking(row for row in tried if row["recipe"] == before.dumps())
-        done = {row["trial"] for row in tried if row["recipe"] == now.dumps()}
+        now = replace(self.plan.recipe, epochs=epochs)
+        lengths = [(json.loads(r["recipe"])["epochs"], r) for r in self.rows if r["stage"] != "confirm"]
+        ranked = ranking(row for length, row in lengths if length == shorter)
+        done = {row["trial"] for length, row in lengths if length == epochs}
         tasks = []
         for row in ranked[: max(1, len(ranked) // rungs.eta)]:
             if row["trial"] not in done:

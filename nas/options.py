@@ -114,7 +114,7 @@ def check(options: Options) -> None:
         raise UsageError("eta must be at least 2")
     rungs = options.rungs
     if rungs is not None and (
-        not isinstance(rungs, tuple)
+        not isinstance(rungs, tuple | list)
         or any(type(r) is not int or r < 1 for r in rungs)
         or len(rungs) < 2
         or list(rungs) != sorted(set(rungs))

@@ -22,7 +22,7 @@ from nas.options import LIMITED, Limits, Options, UsageError, check
 from nas.pool import Point, Ranking, Wish, wished
 from nas.ready import bind, choose_preset, seed_points, try_out
 from nas.recipe import Recipe, brief, confirming
-from nas.rungs import Rungs, lengthened, longest
+from nas.rungs import Rungs, lengthened, longest, uncut
 from nas.rungs import wished as wished_rungs
 from nas.strategies import Constrain, Dedup, Problem, Seeded, Window, make
 from nas.strategies.optuna_study import Study
@@ -186,7 +186,7 @@ def plan(options: Options, progress: Progress | None = None) -> Plan:
     )
     points, left_out = seed_points(space, preset, options.seed_points, window)
     confirm_recipe = confirming(whole, gpu=gpus > 0)
-    trials, timeout = _first_rung(options, pool, rungs), options.timeout
+    trials, timeout = _first_rung(options, pool, rungs, len(points)), options.timeout
     if timeout is None and trials is None:
         timeout = 60.0 if place[1] is None else 600.0 if gpus else 240.0
     run = Path(options.run) if options.run else _fresh(options)
@@ -266,7 +266,7 @@ def _table_plan(options: Options) -> Plan:
     wish = "none" if options.seed_points == "auto" else options.seed_points
     points, left_out = seed_points(table.space, Preset(), wish, window)
     rungs = _table_rungs(options, table, goals)
-    trials = _first_rung(options, pool, rungs)
+    trials = _first_rung(options, pool, rungs, len(points))
     if trials is None and options.timeout is None:
         trials = 200
     recipe = Recipe(name="table", dataset=table.name, epochs=1 if rungs is None else rungs.first)
@@ -337,23 +337,24 @@ def _recipes(
 
     precision = resolve_precision(torch.device("cuda" if gpu else "cpu"))
     base = brief(dataset, images, gpu=gpu, precision=precision, channels_last=True)
-    given = {
-        name: getattr(options, name)
-        for name in ("epochs", "train_images", "init", "schedule")
-        if getattr(options, name) is not None
-    }
-    whole = dataclasses.replace(base, **given)
     rungs = wished_rungs(options, longest(options, base), goals)
+    fields = ("init", "schedule", *(("epochs", "train_images") if rungs is None else ()))
+    given = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
+    whole = dataclasses.replace(base, **given)
     if rungs is None:
         return whole, whole, None
-    lengthy = dataclasses.replace(whole, epochs=base.epochs, train_images=base.train_images)
-    return lengthened(options, lengthy, rungs, images), whole, rungs
+    cut = lengthened(options, whole, rungs, images)
+    return cut, uncut(whole, cut, rungs, images), rungs
 
 
-def _first_rung(options: Options, pool: Wish | None, rungs: Rungs | None) -> int | None:
-    """How many networks are trained: as asked for, or, where rungs thin out a proxy's pool, its best."""
+def _first_rung(options: Options, pool: Wish | None, rungs: Rungs | None, points: int) -> int | None:
+    """How many networks are trained: as asked for, or, where rungs thin out a proxy's pool, its best.
+
+    Args:
+        points: seed points, which are trained beside these.
+    """
     if options.trials is None and rungs is not None and not rungs.stop and pool is not None:
-        return pool.first
+        return pool.first + points
     return options.trials
 
 

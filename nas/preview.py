@@ -36,7 +36,7 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
     for proposal in proposals:
         assert proposal.genome is not None
         costs = problem.costs(proposal)
-        seconds = _taken(plan.table, proposal) if plan.table is not None else costs.macs / speed
+        seconds = _taken(plan, plan.table, proposal) if plan.table is not None else costs.macs / speed
         total += seconds
         who = str(proposal.note.get("seed_point") or proposal.note.get("by"))
         shown = {
@@ -65,13 +65,18 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
         f"{plan.workers.count} workers ({by}).",
         markup=False,
     )
+    if plan.rungs is not None:
+        stop = "as if none were stopped" if plan.rungs.stop else "the first rung only"
+        reporter.line(f"These are times of trainings of {plan.recipe.epochs} epochs: {stop}.")
     return 0
 
 
-def _taken(table: Benchmark, proposal: Proposal) -> float:
-    """Seconds that the table says the training took."""
+def _taken(plan: Plan, table: Benchmark, proposal: Proposal) -> float:
+    """Seconds that the table says the training took, as many epochs as the plan has."""
     number = table.find(proposal.choices)
-    return 0.0 if number is None else table.seconds(number)
+    if number is None or plan.rungs is None:
+        return 0.0 if number is None else table.seconds(number)
+    return float(table.row(number, plan.recipe.epochs).get("train_seconds", 0.0))
 
 
 def _speed(plan: Plan, proposal: Proposal) -> float:

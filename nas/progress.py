@@ -115,7 +115,8 @@ class Reporter:
         elif not self.live and not self.quiet and row["status"] not in ("invalid", "duplicate"):
             assert self.search is not None
             if row["status"] == "ok":
-                said = f"{row['val_accuracy']:.2%}, {short(row['macs'])} MACs"
+                macs = f", {short(row['macs'])} MACs" if row["macs"] is not None else ""
+                said = f"{row['val_accuracy']:.2%}{macs}"
             else:
                 said = f"{row['status']}: {row['error']}"
             self.line(f"{row['stage']} {row['trial']} ({by(row)}): {said} | {status(self.search)[1]}")
@@ -194,7 +195,7 @@ def header(plan: Plan) -> list[str]:
         first = f"the best {plan.pool.first} go first" if plan.pool.first > 1 else "the best goes first"
         lines.append(f"pool      {plan.pool.size} random networks, ranked by {plan.pool.proxy}; {first}")
     if plan.rungs is not None:
-        lines.append(f"rungs     {plan.rungs.describe()}")
+        lines.append(f"rungs     {plan.rungs.describe(plan.goals)}")
     lines.append("goal      " + ", ".join(map(str, plan.goals)))
     if plan.table is None:
         lines.append(f"recipe    {plan.recipe.describe()}")

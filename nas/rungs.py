@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nas.objectives import Goal
+from nas.objectives import Column, Goal
 from nas.options import Options, UsageError
 from nas.recipe import Recipe
 
@@ -49,9 +49,11 @@ class Rungs:
         """Epochs of the recipe by which a search trains."""
         return self.epochs[-1] if self.stop else self.epochs[0]
 
-    def describe(self) -> str:
+    def describe(self, goals: Sequence[Goal]) -> str:
         """One line."""
         rungs = ", ".join(map(str, self.epochs))
+        if self.stop and len(goals) > 1:
+            return f"epochs {rungs}: what cannot reach the front is stopped"
         if self.stop:
             brackets = f" in {self.brackets} brackets" if self.brackets > 1 else ""
             return f"ASHA at epochs {rungs}{brackets}, reduction factor {self.eta}"
@@ -81,11 +83,15 @@ def wished(options: Options, epochs: int, goals: Sequence[Goal]) -> Rungs | None
                 raise UsageError(f"--{flag}: needs --scheduler asha" + " or --rungs" * (flag == "eta"))
         return None
     eta = options.eta or ETA
-    rungs = options.rungs or geometric(epochs, eta)
+    rungs = tuple(options.rungs or geometric(epochs, eta))
     if len(rungs) < 2:
-        raise UsageError(f"--scheduler asha: {rungs[0]} epoch cannot be cut: take more --epochs, or --rungs")
+        length = f"{epochs} epoch" + "s" * (epochs > 1)
+        raise UsageError(f"--scheduler asha: {length} cannot be cut by --eta {eta}: give --epochs or --rungs")
     if options.epochs not in (None, rungs[-1]):
         raise UsageError(f"--epochs {options.epochs}: the last of --rungs is {rungs[-1]}")
+    if not any("val_accuracy" in goal.columns for goal in goals):
+        flag = "--scheduler asha" if stop else "--rungs"
+        raise UsageError(f"{flag}: there is no accuracy among the goals that epochs could change")
     if stop:
         _check_asha(options, rungs, goals)
     else:
@@ -94,22 +100,25 @@ def wished(options: Options, epochs: int, goals: Sequence[Goal]) -> Rungs | None
 
 
 def geometric(epochs: int, eta: int) -> tuple[int, ...]:
-    """All epochs, and an eta-th of them, and so on, down to one."""
+    """All epochs, and an eta-th of them, and so on, rounded, as long as it is one epoch or more."""
     found = [epochs]
-    while (shorter := round(epochs / eta ** len(found))) >= 1 and shorter < found[-1]:
-        found.append(shorter)
+    while epochs >= eta ** len(found):
+        found.append(round(epochs / eta ** len(found)))
     return tuple(reversed(found))
 
 
 def _check_asha(options: Options, rungs: Sequence[int], goals: Sequence[Goal]) -> None:
     columns = [name for goal in goals for name in goal.columns]
-    if "val_accuracy" not in columns:
-        raise UsageError("--scheduler asha: there is no accuracy among the goals that epochs could change")
     for name in LATE:
         if name in columns:
             raise UsageError(f"--scheduler asha: {name} is not known before a training has ended")
-    if options.brackets is not None and len(goals) > 1:
-        raise UsageError("--brackets: several goals are pruned by their front, which has none")
+    if len(goals) > 1:
+        if options.brackets is not None:
+            raise UsageError("--brackets: several goals are pruned by their front, which has none")
+        if options.eta is not None and options.rungs is not None:
+            raise UsageError("--eta: several goals are pruned by their front, whatever share that is")
+        if Column("val_accuracy", maximise=False) in goals:
+            raise UsageError("--scheduler asha: with several goals accuracy must be one to be maximised")
     if (options.brackets or 1) >= len(rungs):
         raise UsageError(
             f"--brackets {options.brackets}: with {len(rungs)} rungs there are at most {len(rungs) - 1}"
@@ -149,3 +158,19 @@ def lengthened(options: Options, recipe: Recipe, rungs: Rungs, images: int) -> R
     seen = LONGER * recipe.epochs * (recipe.train_images or all_images) // rungs.epochs[-1]
     chosen = options.train_images or (None if seen >= all_images else max(recipe.batch, seen))
     return dataclasses.replace(recipe, epochs=rungs.first, train_images=chosen)
+
+
+def uncut(recipe: Recipe, cut: Recipe, rungs: Rungs, images: int) -> Recipe:
+    """The recipe of a training that nothing cuts and that sees a third of the images of the longest that is.
+
+    Unless the options say otherwise these are as many as by the given recipe, however many epochs they are
+    cut into.
+
+    Args:
+        cut: the recipe by which the search trains.
+        images: in the training set, those to validate on included.
+    """
+    all_images = images - recipe.val_images
+    usual = recipe.epochs * (recipe.train_images or all_images)
+    seen = rungs.epochs[-1] * (cut.train_images or all_images) / LONGER
+    return dataclasses.replace(recipe, epochs=max(1, round(recipe.epochs * seen / usual)))

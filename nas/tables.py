@@ -31,11 +31,12 @@ import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cells.genome import Genome
+from cells.infer import Costs
 from cells.ops import Flatten, Invalid, Linear
 from cells.sketch import Sketch
 from nas.objectives import DOWN, UP
@@ -114,9 +115,10 @@ class Benchmark:
         return (found if epochs is None else until(found, epochs)) | {"status": "ok"}
 
     def costs(self, choices: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The costs that it gives of the network, which need not be those of the genome that is drawn."""
+        """The fields of `Costs` that it gives of the network, which need not be those of the genome drawn."""
         number = self.find(choices)
-        given = {} if number is None else {n: self.columns[n][number] for n in COSTS if n in self.columns}
+        names = [field.name for field in fields(Costs) if field.name in self.columns]
+        given = {} if number is None else {name: self.columns[name][number] for name in names}
         return {name: value for name, value in given.items() if value is not None}
 
     def seconds(self, number: int) -> float:
@@ -143,12 +145,16 @@ def benchmark(file: str | os.PathLike[str]) -> Benchmark:
     if path.suffix == ".toml":
         return _described(path)
     table = Run(path).table() if path.is_dir() else _read(path)
-    if not {"choices", "val_accuracy", "status", "stage"} <= set(table.column_names):
+    if not {"trial", "choices", "val_accuracy", "status", "stage"} <= set(table.column_names):
         raise TableError(f"{path} is no table of a run: describe it in a .toml (see nas/tables.py)")
     config = json.loads((table.schema.metadata or {}).get(CONFIG.encode(), b"{}"))
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    table = table.filter(pc.and_(pc.equal(table["status"], "ok"), pc.equal(table["stage"], "search")))
+    stages = pc.is_in(table["stage"], pa.array(["search", "rung"]))
+    table = table.filter(pc.and_(pc.equal(table["status"], "ok"), stages))
+    longest = {trial: number for number, trial in enumerate(table["trial"].to_pylist())}  # rungs come later
+    table = table.take(list(longest.values()))
     columns = {n: table[n].to_pylist() for n in (*MEASURED, "curve") if n in table.column_names}
     columns = {n: v for n, v in columns.items() if n == "val_accuracy" or any(x is not None for x in v)}
     space = None

@@ -20,6 +20,7 @@ from nas.launch import launch, same_run, simulate
 from nas.objectives import ACCURACY, read_objectives
 from nas.options import Options, UsageError
 from nas.planning import Plan, plan
+from nas.preview import preview
 from nas.progress import Reporter
 from nas.results import ranking, until
 from nas.rungs import geometric
@@ -79,6 +80,8 @@ def test_rungs_of_a_length() -> None:
     assert geometric(98, 3) == (1, 4, 11, 33, 98)
     assert geometric(8, 2) == (1, 2, 4, 8)
     assert geometric(1, 3) == (1,)
+    assert geometric(24, 3) == (3, 8, 24)  # a rung of one epoch would be cut to double it
+    assert geometric(9, 4) == (2, 9)
 
 
 def row(trial: int, curve: list[float], params: int = 0) -> dict[str, Any]:
@@ -208,7 +211,7 @@ def test_pruned_rows_keep_their_curve_and_count(tmp_path: Path) -> None:
     rows = [r for r in search.rows if r["stage"] == "search" and r["status"] in ("ok", "pruned")]
     assert len(rows) == search.dispatched == 24
     pruned = [r for r in rows if r["status"] == "pruned"]
-    assert {len(r["curve"]) for r in pruned} <= {1, 3, 8}
+    assert {len(r["curve"]) for r in pruned} <= {3, 8}
     assert 8 <= len(pruned) < 24
     for r in pruned:
         assert r["val_accuracy"] == r["reward"] == r["curve"][-1]["accuracy"]
@@ -231,10 +234,50 @@ def test_the_best_of_a_pool_are_trained_for_longer(tmp_path: Path) -> None:
     assert json.loads(ranked[0]["recipe"])["epochs"] == 9
     confirmed = {r["key"] for r in search.rows if r["stage"] == "confirm"}
     assert ranked[0]["key"] in confirmed
-    assert (tmp_path / "weights" / f"{ranked[0]['trial']}.safetensors").is_file()
+    kept = {r["weights"] for r in ranked[:5]}
+    assert f"weights/{ranked[0]['trial']}-9.safetensors" in kept  # not those of its first rung
+    files = [file.stem for file in (tmp_path / "weights").iterdir()]
+    assert kept <= {f"weights/{stem}.safetensors" for stem in files}
+    assert len({stem.partition("-")[0] for stem in files}) == len(files)
     pool = planned(tmp_path / "pool", rungs=RUNGS, trials=None, proxy="params", pool=200)
-    assert pool.trials == 20
+    assert pool.trials == 20 + len(pool.points) > 20  # beside the seed points
     assert pool.timeout is None
+
+
+def test_a_run_with_rungs_is_a_table_of_its_longest_trainings(tmp_path: Path) -> None:
+    search = made(tmp_path, rungs=RUNGS, strategy="largest", trials=20)
+    table = benchmark(tmp_path)
+    ranked = ranking(search.rows)
+    assert len(table) == 20
+    assert sorted(table.columns["val_accuracy"]) == sorted(r["val_accuracy"] for r in ranked)
+    assert sorted(map(len, table.columns["curve"])) == [1] * 14 + [3] * 4 + [9] * 2
+
+
+def test_rungs_of_a_run_from_before_a_recipe_had_all_its_fields(tmp_path: Path) -> None:
+    whole = made(tmp_path / "whole", rungs=RUNGS, trials=9)
+    (tmp_path / "cut").mkdir()
+    work(Search(planned(tmp_path / "cut", rungs=RUNGS, trials=9)), 9)
+    again = Search(planned(tmp_path / "cut", rungs=RUNGS, trials=9))
+    for row in again.rows:
+        recipe = json.loads(row["recipe"])
+        del recipe["ema"]
+        row["recipe"] = json.dumps(recipe)
+    work(again)
+    assert [r["stage"] for r in again.rows].count("rung") == 4
+    assert columns(again) == columns(whole)
+
+
+def test_epochs_say_how_finely_a_training_is_cut_and_not_how_long_the_best_are_confirmed() -> None:
+    cut = {
+        epochs: plan(Options(dataset="digits", trials=9, scheduler="asha", epochs=epochs))
+        for epochs in (None, 24, 48, 96)
+    }
+    assert {p.recipe.epochs for p in cut.values()} == {24, 48, 96}
+    assert len({p.confirm_recipe.dumps() for p in cut.values()}) == 1
+    uncut = plan(Options(dataset="digits", trials=9))
+    assert uncut.confirm_recipe == cut[None].confirm_recipe
+    longer = plan(Options(dataset="digits", trials=9, rungs=(24, 72), train_images=10_000))
+    assert longer.confirm_recipe.epochs > uncut.confirm_recipe.epochs  # who trains longer confirms longer
 
 
 def test_a_training_in_this_process_is_stopped_after_an_epoch(tmp_path: Path) -> None:
@@ -296,8 +339,13 @@ def test_tune_stops_what_the_rule_stops(tmp_path: Path) -> None:
     again = Search(planned(tmp_path, scheduler="asha", epochs=3, confirm=0, trials=7))
     tasks = _searcher(again)
     tasks.suggest("0")
-    tasks.on_trial_complete("0", {"outcome": Outcome(until(whole, 1))})
+    outcome = Outcome(until({**whole, "curve": [{**e, "accuracy": 0.99} for e in whole["curve"]]}, 1))
+    scheduler = _scheduler(tasks)
+    scheduler.on_trial_result(None, SimpleNamespace(trial_id="0"), {"outcome": outcome, "accuracy": 0.0})
+    tasks.on_trial_complete("0", None, error=True)
     assert again.rows[-1]["error"] == "the worker died"
+    assert again.rows[-1]["reward"] is None
+    assert len(again.rows[-1]["curve"]) == 1  # which the rule has seen, and sees again in a resumed run
 
 
 @pytest.fixture(scope="module")
@@ -345,9 +393,25 @@ def test_a_table_answers_for_each_rung_of_a_pool(curves: Path) -> None:
         ({"brackets": 2}, "--brackets: needs --scheduler asha"),
         ({"brackets": 2, "rungs": RUNGS, "trials": 9}, "--brackets: needs --scheduler asha"),
         ({"brackets": 3, "rungs": RUNGS, "scheduler": "asha"}, "with 3 rungs there are at most 2"),
-        ({"scheduler": "asha", "epochs": 1}, "1 epoch cannot be cut"),
+        ({"scheduler": "asha", "epochs": 1}, "1 epoch cannot be cut by --eta 3"),
+        ({"scheduler": "asha", "epochs": 9, "eta": 50}, "9 epochs cannot be cut by --eta 50"),
         ({"scheduler": "asha", "epochs": 5, "rungs": RUNGS}, "--epochs 5: the last of --rungs is 9"),
         ({"scheduler": "asha", "objective": "params"}, "no accuracy among the goals"),
+        ({"rungs": RUNGS, "objective": "params"}, "--rungs: there is no accuracy among the goals"),
+        (
+            {
+                "scheduler": "asha",
+                "objective": "accuracy,macs",
+                "strategy": "nsga2",
+                "rungs": RUNGS,
+                "eta": 4,
+            },
+            "--eta: several goals are pruned by their front",
+        ),
+        (
+            {"scheduler": "asha", "objective": "accuracy:min,macs", "strategy": "nsga2"},
+            "accuracy must be one to be maximised",
+        ),
         (
             {"scheduler": "asha", "objective": "accuracy,train_seconds", "strategy": "nsga2"},
             "train_seconds is not known before",
@@ -370,6 +434,23 @@ def test_wishes_that_cannot_be_met_name_the_flag(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         planned(tmp_path, **options)
+
+
+def test_the_header_says_which_rule_it_is(tmp_path: Path) -> None:
+    one = planned(tmp_path, scheduler="asha", rungs=[1, 3, 9])
+    assert one.rungs is not None
+    assert one.rungs.describe(one.goals) == "ASHA at epochs 1, 3, 9, reduction factor 3"
+    two = planned(tmp_path, scheduler="asha", rungs=RUNGS, objective="accuracy,macs", strategy="nsga2")
+    assert two.rungs is not None
+    assert two.rungs.describe(two.goals) == "epochs 1, 3, 9: what cannot reach the front is stopped"
+
+
+def test_a_preview_counts_the_first_rung(curves: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = plan(Options(executor=f"table:{curves}", strategy="random", trials=9, rungs=(1, 3)))
+    preview(told, 3, Reporter())
+    shown = capsys.readouterr().out
+    assert [line.split()[-2:] for line in shown.splitlines() if line.endswith(" s")] == [["1", "s"]] * 3
+    assert "1 epochs: the first rung only" in shown
 
 
 def test_tables_without_curves_cut_nothing(tmp_path: Path) -> None:

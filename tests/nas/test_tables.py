@@ -187,6 +187,15 @@ def test_a_table_needs_no_space(plain: Path, strategy: str) -> None:
         planned(plain, macs=(0.0, 1e6))
 
 
+def test_lines_of_a_table_without_a_space_have_no_macs(
+    plain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert search.main(["--executor", f"table:{plain}", "--strategy", "random", "--trials", "2"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("search ")]
+    assert len(lines) == 2
+    assert not any("MACs" in line for line in lines)
+
+
 def test_a_run_of_a_table_without_a_space_is_a_benchmark(plain: Path, tmp_path: Path) -> None:
     first = launch(planned(plain, trials=8, run=str(tmp_path / "run")), Reporter(quiet=True))
     again = in_memory(tmp_path / "run", trials=8)

@@ -4,7 +4,8 @@ Two answer vectors are alike when they give the same answers (share of questions
 when they give the same answers wherever (difference of the bags of answers to questions of one domain, B):
 k(x, x') = exp(-a·D - b·B). Values are the normal scores of their ranks, so that one failed training does not
 stretch the scale. a, b and the noise maximise the marginal likelihood (Rasmussen & Williams 2006, equation
-5.8) over a grid; with no noise in the data the smallest is chosen, and nothing is smoothed.
+5.8) over a grid. What the kernel cannot explain counts as noise: without any in the data, some is found where
+networks differ by more than their answers tell.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ class Encoding:
     """Answer vectors as numbers between which distances can be taken.
 
     A question that was not asked is an answer of its own. Numbers are placed on their domain's scale, 0-1.
+
+    Args:
+        bags: whether B is more than 0.
     """
 
-    def __init__(self, domains: Mapping[str, Domain]) -> None:
+    def __init__(self, domains: Mapping[str, Domain], bags: bool = True) -> None:
         self.domains = {name: domain for name, domain in domains.items() if domain.size != 1}
-        bags: dict[Domain, list[int]] = {}
-        for i, domain in enumerate(self.domains.values()):
-            bags.setdefault(domain, []).append(i)
-        self.bags = [(domain, places) for domain, places in bags.items() if len(places) > 1]
+        places: dict[Domain, list[int]] = {}
+        for i, domain in enumerate(self.domains.values() if bags else ()):
+            places.setdefault(domain, []).append(i)
+        self.bags = [(domain, where) for domain, where in places.items() if len(where) > 1]
 
     def encode(self, records: Sequence[Answers]) -> Array:
         """(records, questions): option numbers or places on a scale; -1: not asked."""
@@ -182,10 +186,13 @@ class Process:
 
 
 def estimates(records: Sequence[Answers], values: Sequence[float]) -> list[float]:
-    """What each trial would have scored without noise, in normal scores of its rank among all."""
+    """What each trial would have scored without noise, in normal scores of its rank among all.
+
+    By D alone: which questions have the same domain, the answers do not tell.
+    """
     if len(values) < 3:
         return list(values)
-    encoding = Encoding(_observed(records))
+    encoding = Encoding(_observed(records), bags=False)
     process = Process(encoding, fit(encoding, records, values), records, values)
     return [float(v) for v in process.seen]
 

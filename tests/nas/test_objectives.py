@@ -88,6 +88,15 @@ def trials(seed: int) -> tuple[list[dict[str, str]], list[float], list[float]]:
     return records, truth, [t + rng.gauss(0, 2) for t in truth]
 
 
+def test_estimates_do_not_depend_on_the_order_of_trials() -> None:
+    records, _, noisy = trials(1)
+    order = list(range(len(records)))
+    random.Random(0).shuffle(order)
+    shuffled = estimates([records[i] for i in order], [noisy[i] for i in order])
+    expected = estimates(records, noisy)
+    assert shuffled == pytest.approx([expected[i] for i in order], abs=1e-6)
+
+
 def test_estimates_take_out_noise_and_leave_the_rest() -> None:
     records, truth, noisy = trials(0)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,9 @@ FILE = "pool.json"
 
 IN_A_ROW = 1000
 """Draws one after another of networks that are in the pool already, after which it is complete."""
+
+SHARE = 0.2
+"""Of `--timeout`: after it no more networks are ranked, unless there is none yet."""
 
 Point = tuple[Mapping[str, Scalar], Mapping[str, Any]]
 """Answers, and the note of their proposal."""
@@ -64,20 +69,23 @@ def wished(options: Options) -> Wish | None:
     return Wish(name, options.pool or POOL)
 
 
-def draw(problem: Problem, size: int) -> list[Proposal]:
+def draw(problem: Problem, size: int) -> Iterator[Proposal]:
     """Different random networks inside the window, as many as asked for or as there seem to be.
 
     Raises `Exhausted` when there is none.
     """
     generator = problem.generator(0, "pool")
-    found: dict[str, Proposal] = {}
+    found: set[str] = set()
     repeats = 0
     while len(found) < size and repeats < IN_A_ROW:
         proposal = acceptable(problem, 0, generator)
         assert proposal.genome is not None
-        repeats = repeats + 1 if proposal.genome.key in found else 0
-        found.setdefault(proposal.genome.key, proposal)
-    return list(found.values())
+        if proposal.genome.key in found:
+            repeats += 1
+            continue
+        repeats = 0
+        found.add(proposal.genome.key)
+        yield proposal
 
 
 @dataclass(frozen=True)
@@ -88,11 +96,13 @@ class Ranking:
         networks: answers, key and score of each, best first.
         left_out: reason -> how many networks the proxy says nothing of.
         seconds: that it took.
+        cut: its share of `--timeout` was over before the whole pool was ranked.
     """
 
     networks: list[dict[str, Any]]
     left_out: dict[str, int]
     seconds: float
+    cut: bool = False
 
     def points(self, wish: Wish) -> list[Point]:
         """What goes first."""
@@ -101,7 +111,10 @@ class Ranking:
 
     def describe(self, wish: Wish) -> str:
         """One line."""
-        said = f"{len(self.networks)} networks ranked by {wish.proxy} in {self.seconds:.0f} s"
+        count = f"{len(self.networks)} of {wish.size}" if self.cut else f"{len(self.networks)}"
+        said = f"{count} networks ranked by {wish.proxy} in {self.seconds:.0f} s"
+        if self.cut:
+            said += ", when a fifth of --timeout was over"
         if not self.left_out:
             return said
         reason = max(self.left_out, key=lambda r: self.left_out[r])
@@ -109,44 +122,61 @@ class Ranking:
 
 
 def rank(plan: Plan, wish: Wish, progress: Progress = silent) -> Ranking:
-    """Draws the plan's pool and scores it.
+    """Draws the plan's pool and scores it; where time is not simulated, only for its share of the timeout.
+
+    A network of which the proxy says nothing is left out, as is one that runs out of memory or of numbers.
 
     Raises `UsageError` where no network can be drawn, or the proxy says nothing of any.
     """
+    from numpy.linalg import LinAlgError
+
     from nas import sources
     from nas.proxies import PROXIES, ProxyError, score, training_batch
 
     begin = time.monotonic()
+    end = math.inf if plan.simulated or plan.timeout is None else begin + SHARE * plan.timeout
     proxy, problem = PROXIES[wish.proxy], plan.problem()
     batch = None
     if not proxy.of_costs:
         images = plan.images or sources.load(plan.place, "train", progress)
         batch = training_batch(images, plan.recipe, plan.workers.device())
-    try:
-        pool = draw(problem, wish.size)
-    except Exhausted as end:
-        raise UsageError(f"--proxy {wish.proxy}: {end}") from end
     networks: list[dict[str, Any]] = []
-    left_out: dict[str, int] = {}
-    for i, proposal in enumerate(pool):
-        progress(f"ranking a pool by {wish.proxy}", i, len(pool))
-        assert proposal.genome is not None
-        try:
-            if batch is None:
-                value = proxy.function(problem.costs(proposal))  # a table may know them better
+    left_out: Counter[str] = Counter()
+    cut = False
+    try:
+        for i, proposal in enumerate(draw(problem, wish.size)):
+            if networks and time.monotonic() >= end:
+                cut = True
+                break
+            progress(f"ranking a pool by {wish.proxy}", i, wish.size)
+            assert proposal.genome is not None
+            try:
+                if batch is None:
+                    value = proxy.function(problem.costs(proposal))  # a table may know them better
+                else:
+                    value = score(wish.proxy, proposal.genome, batch, plan.seed)
+            except ProxyError as error:
+                left_out[str(error)] += 1
+            except (RuntimeError, MemoryError, ArithmeticError, LinAlgError) as error:
+                left_out[_reason(error)] += 1
             else:
-                value = score(wish.proxy, proposal.genome, batch, plan.seed)
-        except ProxyError as error:
-            left_out[str(error)] = left_out.get(str(error), 0) + 1
-            continue
-        networks.append({"key": proposal.genome.key, "score": value, "choices": proposal.choices})
-    progress(f"ranking a pool by {wish.proxy}", len(pool), len(pool))
+                networks.append({"key": proposal.genome.key, "score": value, "choices": proposal.choices})
+    except Exhausted as none:
+        raise UsageError(f"--proxy {wish.proxy}: {none}") from none
+    progress(f"ranking a pool by {wish.proxy}", wish.size, wish.size)
     if not networks:
-        raise UsageError(
-            f"--proxy {wish.proxy}: says nothing of any of {len(pool)} networks: {next(iter(left_out))}"
-        )
+        number, reason = left_out.total(), next(iter(left_out))
+        raise UsageError(f"--proxy {wish.proxy}: says nothing of any of {number} networks: {reason}")
     networks.sort(key=lambda n: (-n["score"], n["key"]))
-    return Ranking(networks, left_out, time.monotonic() - begin)
+    return Ranking(networks, dict(left_out), time.monotonic() - begin, cut)
+
+
+def _reason(error: Exception) -> str:
+    """One line, as of a trial that fails so."""
+    text = str(error)
+    if isinstance(error, MemoryError) or ("alloc" in text and "memory" in text):
+        return "out of memory"
+    return f"{type(error).__name__}: {text}".partition("\n")[0][:500]
 
 
 def ranked(plan: Plan, progress: Progress = silent, *, remember: bool = False) -> Plan:

@@ -1,12 +1,16 @@
 """A pool of random networks is ranked before anything is trained, and its best go first."""
 
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from toys import TINY, laptop
 
 from cells.infer import infer
@@ -15,7 +19,7 @@ from nas.driver import Search
 from nas.launch import launch
 from nas.options import Options, UsageError
 from nas.planning import plan
-from nas.pool import Wish, draw, ranked
+from nas.pool import Ranking, Wish, draw, ranked
 from nas.preview import preview
 from nas.progress import Reporter
 from nas.results import by
@@ -69,7 +73,7 @@ def test_a_pool_is_of_different_networks_inside_the_window() -> None:
     assert all(problem.window.violation(infer(genome)) is None for genome in found)
     assert [p.genome for p in draw(laptop(), 40)] == found
     assert [p.genome for p in draw(laptop(), 10)] == found[:10]
-    assert len(draw(Problem(TINY), 40)) == 3
+    assert len(list(draw(Problem(TINY), 40))) == 3
 
 
 def test_the_best_of_the_pool_go_first(table: Path, tmp_path: Path) -> None:
@@ -159,6 +163,88 @@ def test_a_table_ranks_only_by_costs(table: Path, tmp_path: Path) -> None:
     (tmp_path / "pool.json").write_text("{")
     with pytest.raises(UsageError, match=r"pool\.json cannot be read"):
         searched(table, tmp_path)
+
+
+def of_digits(**options: Any) -> Ranking:
+    """A ranking by naswot of 12 networks for digits."""
+    found = ranked(plan(Options(dataset="digits", proxy="naswot", pool=12, **options))).ranking
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "count"), [({"timeout": 10.0}, 2), ({"timeout": 0.5}, 1), ({"trials": 3}, 12)]
+)
+def test_ranking_takes_a_fifth_of_the_timeout(
+    options: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A score takes a second."""
+    now = [100.0]
+
+    def slow(*_: object) -> float:
+        now[0] += 1
+        return now[0]
+
+    monkeypatch.setattr("nas.proxies.score", slow)
+    monkeypatch.setattr(pool, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    found = of_digits(**options)
+    assert [n["score"] for n in found.networks] == [100.0 + count - i for i in range(count)]
+    assert (found.seconds, found.cut) == (count, count < 12)
+    said = found.describe(Wish("naswot", 12))
+    if found.cut:
+        assert (
+            said
+            == f"{count} of 12 networks ranked by naswot in {count} s, when a fifth of --timeout was over"
+        )
+    else:
+        assert said == "12 networks ranked by naswot in 12 s"
+
+
+def test_simulated_time_ends_no_ranking(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "time", SimpleNamespace(monotonic=itertools.count(step=1000).__next__))
+    found = ranked(plan(Options(executor=f"table:{table}", proxy="params", pool=60, timeout=5.0))).ranking
+    assert found is not None
+    assert (len(found.networks), found.cut) == (60, False)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"), "out of memory"),
+        (MemoryError(), "out of memory"),
+        (np.linalg.LinAlgError("no\nSVD"), "LinAlgError: no"),
+        (RuntimeError("a kernel is missing\nsomewhere"), "RuntimeError: a kernel is missing"),
+        (OverflowError("too large"), "OverflowError: too large"),
+        (TypeError("a mistake"), None),
+        (KeyboardInterrupt(), None),
+    ],
+)
+def test_what_one_network_does_ends_no_search(
+    error: BaseException, reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = itertools.count()
+
+    def third_fails(*_: object) -> float:
+        if next(number) == 2:
+            raise error
+        return 1.0
+
+    monkeypatch.setattr("nas.proxies.score", third_fails)
+    if reason is None:
+        with pytest.raises(type(error)):
+            of_digits(trials=3)
+        return
+    found = of_digits(trials=3)
+    assert (len(found.networks), found.left_out) == (11, {reason: 1})
+    assert found.describe(Wish("naswot", 12)).endswith(f" s; 1 left out, such as: {reason}")
+
+
+def test_a_ranking_of_before_time_could_end_it_is_read(table: Path, tmp_path: Path) -> None:
+    searched(table, tmp_path, trials=3)
+    kept = json.loads((tmp_path / "pool.json").read_text())
+    assert kept.pop("cut") is False
+    (tmp_path / "pool.json").write_text(json.dumps(kept))
+    assert len(searched(table, tmp_path, trials=5).rows) == 5
 
 
 def test_a_tenth_goes_first() -> None:

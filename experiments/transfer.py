@@ -19,6 +19,7 @@ import io
 import multiprocessing
 import os
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -35,8 +36,6 @@ from nas.store import Run
 
 if TYPE_CHECKING:
     from nas.training import TrainPlan, Wishes
-
-COMMAND = "python -m experiments.transfer"
 
 EXAMPLES = """\
   python -m experiments.transfer --data-dir ../shared/data
@@ -233,16 +232,16 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}, torch {torch.__version__}"
 
 
-def report(given: argparse.Namespace, rows: list[dict[str, Any]], facts: dict[str, str]) -> str:
+def report(command: str, seeds: int, rows: list[dict[str, Any]], facts: dict[str, str]) -> str:
     """The table as Markdown."""
     lines = [
         "# Transfer to five other classes",
         "",
-        f"`{COMMAND} {' '.join(sys.argv[1:])}`",
+        f"`{command}`",
         "",
         *(f"- {name}: {text}" for name, text in facts.items()),
         "",
-        f"| way | test accuracy, mean of {given.seeds} | sd | least | most |",
+        f"| way | test accuracy, mean of {seeds} | sd | least | most |",
         "| --- | --- | --- | --- | --- |",
     ]
     ways = dict.fromkeys(row["way"] for row in rows)
@@ -312,7 +311,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     given.out.mkdir(parents=True, exist_ok=True)
     pyarrow.csv.write_csv(pa.Table.from_pylist(rows), given.out / "transfer.csv")
-    text = report(given, rows, facts)
+    words = ["python", "-m", "experiments.transfer", *(sys.argv[1:] if argv is None else argv)]
+    text = report(shlex.join(words), given.seeds, rows, facts)
     (given.out / "README.md").write_text(text)
     print(text)
     return 0

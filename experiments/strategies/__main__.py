@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.benchmark:
         contests = [Contest(name, "table", Path(name).resolve(), given.budget) for name in given.benchmark]
 
-    from experiments.strategies.run import gather, run_all, settle
+    from experiments.strategies.run import commands, gather, run_all, settle
     from nas.options import UsageError
 
     if not given.report:
@@ -86,15 +86,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             entrants = _entrants(given.only)
             for what, done, total in run_all(contests, entrants, out, given.jobs, given.seeds):
                 progress.update(bar, description=what, completed=done, total=total)
-    rows = (gather(out) if given.report else settle(out)).to_pylist()
+    words = ["python", "-m", "experiments.strategies", *(sys.argv[1:] if argv is None else argv)]
+    table = gather(out) if given.report else settle(out, shlex.join(words))
+    rows = table.to_pylist()
     if not rows:
         raise UsageError(f"--report: there are no results in {out}: run the searches first")
     tables = Path(os.environ.get("NAS_TABLES", "."))
-    words = [word for word in (sys.argv[1:] if argv is None else argv) if word != "--report"]
+    made = " and ".join(f"`{ran}`" for ran in commands(table))
     lines = [
         "# Strategies on tabular benchmarks",
         "",
-        f"`python -m experiments.strategies {shlex.join(words)}` made these tables and `regret.svg`;",
+        f"{made} made these tables and `regret.svg`;",
         "the rows are in `strategies.parquet`.",
         "",
         *([] if given.benchmark else report.HOW),

@@ -18,6 +18,9 @@ Rows = Sequence[Mapping[str, Any]]
 LIMITS = {"cifar10": 0.1, "cifar100": 0.15, "imagenet16": 0.15}
 """How far a reproduction's mean may be from the reference's, in points of test accuracy."""
 
+DRAWS = 2000
+"""Samples of a bootstrap."""
+
 REFERENCE_NAMES = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16": "ImageNet16-120"}
 PUBLISHED_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet16-120"}
 
@@ -167,41 +170,68 @@ def _mean(rows: Rows) -> float:
 def to_target(rows: Rows) -> list[str]:
     """How many evaluations of NAS-Bench-101 lead to what evolution has found at the end, in the mean."""
     ours = [r for r in rows if r["benchmark"] == "nasbench101" and r["winner"] == "reward"]
-    curves = {
-        name: sorted((b[0], statistics.mean(r["regret"] for r in part)) for b, part in by_budget.items())
-        for (name,), found in groups(ours, "strategy").items()
-        for by_budget in [groups(found, "budget")]
-    }
+    curves = {name: courses(found) for (name,), found in groups(ours, "strategy").items()}
     if "evolution" not in curves:
         return []
-    target = curves["evolution"][-1][1]
+    (*_, most), theirs = curves["evolution"]
+    target, targets = theirs.mean(0)[-1], resampled(theirs, 0)[:, -1]
     lines = [
         "## NAS-Bench-101: evaluations to evolution's final value",
         "",
-        f"Mean regret of regularised evolution after {curves['evolution'][-1][0]:.0f} evaluations: "
+        f"Mean regret of regularised evolution after {most:.0f} evaluations: "
         f"{target:.3f} points. The table has mean test",
         "accuracies only, an oracle without noise: nothing here compares with published errors. Between the",
-        "points at which regret is known it is taken to fall in straight lines.",
+        "points at which regret is known it is taken to fall in straight lines; before the first, nothing is",
+        "known. In brackets: 95% percentile bootstrap intervals over the searches of both strategies.",
+        *(["The baseline is `largest`: the most parameters first."] if "largest" in curves else []),
         "",
         "| strategy | mean regret at the end | evaluations to evolution's | relative to evolution |",
         "|---|---:|---:|---:|",
     ]
-    for name, curve in sorted(curves.items(), key=lambda entry: entry[1][-1][1]):
-        reached = _reached(curve, target)
-        shown = ("never", "") if reached is None else (f"{reached:.0f}", f"{reached / curve[-1][0]:.2f}")
-        lines.append(f"| {name} | {curve[-1][1]:.3f} | {shown[0]} | {shown[1]} |")
+    for name, (budgets, searches) in sorted(curves.items(), key=lambda entry: entry[1][1].mean(0)[-1]):
+        mean, first = searches.mean(0), budgets[0]
+        at = reached(budgets, mean, target)
+        pairs = zip(resampled(searches, 1), targets, strict=True)
+        ends = sorted(reached(budgets, course, value) for course, value in pairs)
+        low, high = (_shown(ends[round(q * (DRAWS - 1))], first) for q in (0.025, 0.975))
+        spread = "" if low == high or name == "evolution" else f" ({low} to {high})"
+        relative = "" if at == math.inf else f"{at / most:.2f}"
+        lines.append(f"| {name} | {mean[-1]:.3f} | {_shown(at, first)}{spread} | {relative} |")
     return [*lines, ""]
 
 
-def _reached(curve: Sequence[tuple[float, float]], target: float) -> float | None:
-    """Where a falling curve meets a value, between its points by straight lines."""
-    for i, (budget, regret) in enumerate(curve):
+def courses(rows: Rows) -> tuple[list[float], Any]:
+    """Budgets at which each search has a winner, and the regrets, a line for each search."""
+    import numpy as np
+
+    regrets = [{r["budget"]: r["regret"] for r in part} for part in groups(rows, "seed").values()]
+    budgets = sorted(set(regrets[0]).intersection(*regrets))
+    return budgets, np.array([[regret[budget] for budget in budgets] for regret in regrets])
+
+
+def resampled(searches: Any, seed: int) -> Any:
+    """The mean courses of so many samples of the searches with replacement."""
+    import numpy as np
+
+    count = len(searches)
+    return np.random.default_rng(seed).multinomial(count, [1 / count] * count, DRAWS) @ searches / count
+
+
+def reached(budgets: Sequence[float], course: Sequence[float], target: float) -> float:
+    """Where a falling course meets a value, between its points by straight lines; infinity: nowhere."""
+    for i, (budget, regret) in enumerate(zip(budgets, course, strict=True)):
         if regret <= target:
             if i == 0 or regret == target:
                 return budget
-            before, higher = curve[i - 1]
+            before, higher = budgets[i - 1], course[i - 1]
             return before + (budget - before) * (higher - target) / (higher - regret)
-    return None
+    return math.inf
+
+
+def _shown(evaluations: float, first: float) -> str:
+    if evaluations == math.inf:
+        return "never"
+    return f"{'at most ' if evaluations == first else ''}{evaluations:.0f}"
 
 
 def figure(rows: Rows, file: Path) -> None:

@@ -31,6 +31,12 @@ ESTIMATED = (3, 6, 9, 12, 15)
 STREAM, PARQUET = "searches.arrows", "strategies.parquet"
 """Where rows go while searches run, and when they have ended."""
 
+COMMANDS = b"commands"
+"""In the metadata of the Parquet file: the commands that ran its searches, as JSON."""
+
+FIRST = "python -m experiments.strategies --tables ../shared/benchdata"
+"""What ran the searches of a file that does not say it."""
+
 BATCH = 10
 """Seeds that a process runs before it hands in results."""
 
@@ -147,8 +153,7 @@ def same_contests(
 
 def gather(out: Path) -> pa.Table:
     """All rows in a folder: those of its Parquet file, and those that a killed run left in its stream."""
-    parquet, stream = out / PARQUET, out / STREAM
-    whole = pq.read_table(parquet) if parquet.is_file() else SCHEMA.empty_table()
+    whole, stream = _settled(out), out / STREAM
     if not stream.is_file():
         return whole
     known = {_search(row) for row in whole.select(_KEYS).to_pylist()}
@@ -157,10 +162,31 @@ def gather(out: Path) -> pa.Table:
     return pa.concat_tables([whole, left.filter(pa.array(new, pa.bool_()))])
 
 
-def settle(out: Path) -> pa.Table:
-    """Puts all rows of a folder into its Parquet file, in order, and returns them."""
+def _settled(out: Path) -> pa.Table:
+    return pq.read_table(out / PARQUET) if (out / PARQUET).is_file() else SCHEMA.empty_table()
+
+
+def commands(table: pa.Table) -> list[str]:
+    """What ran the searches of a Parquet file."""
+    metadata = table.schema.metadata or {}
+    if COMMANDS not in metadata:
+        return [FIRST] if len(table) else []
+    found: list[str] = json.loads(metadata[COMMANDS])
+    return found
+
+
+def settle(out: Path, command: str) -> pa.Table:
+    """Puts all rows of a folder into its Parquet file, in order, and returns them.
+
+    Args:
+        command: that ran those which are not yet there.
+    """
     order = [(name, "ascending") for name in (*_KEYS, "winner", "budget")]
-    table = gather(out).sort_by(order)
+    table, known = gather(out).sort_by(order), _settled(out)
+    ran = commands(known)
+    if len(table) > len(known):
+        ran = list(dict.fromkeys([*ran, command]))
+    table = table.replace_schema_metadata({COMMANDS: json.dumps(ran)})
     partial = out / f"{PARQUET}.part"
     pq.write_table(table, partial, compression="zstd")
     partial.replace(out / PARQUET)

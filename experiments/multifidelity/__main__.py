@@ -23,7 +23,8 @@ def arguments() -> argparse.ArgumentParser:
     p = command(
         "experiments.multifidelity",
         "Searches NAS-Bench-301's surrogate with and without ASHA, counts what a front prunes "
-        "wrongly, and asks whether learning curves should be extrapolated.",
+        "wrongly, measures what a pruned trial's value is worth, and asks whether learning curves should be "
+        "extrapolated.",
         EXAMPLES,
     )
     p.add_argument("--tables", metavar="DIR", help="where the tables lie (default: $NAS_TABLES)")
@@ -52,31 +53,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = Path(given.out)
     out.mkdir(parents=True, exist_ok=True)
 
-    from experiments.multifidelity import curves, report, run
+    from experiments.multifidelity import curves, report, run, tables
     from nas.options import UsageError
 
     if not given.report:
         from rich.progress import Progress
 
+        words = sys.argv[1:] if argv is None else argv
+        command = shlex.join([*tables.COMMAND.split(), *words])
         with Progress() as progress:
             bar = progress.add_task("starting")
-            for what, done, total in run.run_all(out, tuple(given.only.split(",")), given.seeds):
+            for what, done, total in tables.run_all(out, given.only.split(","), given.seeds, command):
                 progress.update(bar, description=what, completed=done, total=total)
-        if not (out / "curves.parquet").is_file():
-            curves.write(out, Path(os.environ.get("NAS_TABLES", ".")))
-    rows = run.read(out / "searches.parquet", run.SEARCHES)
-    if not rows:
+        for file in curves.write(out, Path(os.environ.get("NAS_TABLES", "."))):
+            print(f"curves.parquet is without the curves of {file}, which is not there", file=sys.stderr)
+    found = {
+        name: tables.read(out / f"{name}.parquet", schema)
+        for name, schema in (
+            ("searches", run.SEARCHES),
+            ("pruned", run.PRUNED),
+            ("told", run.TOLD),
+            ("curves", curves.CURVES),
+        )
+    }
+    if not found["searches"]:
         raise UsageError(f"--report: there are no results in {out}: run the searches first")
-    words = [word for word in (sys.argv[1:] if argv is None else argv) if word != "--report"]
-    command = shlex.join(["python", "-m", "experiments.multifidelity", *words])
+    for name in (name for name, rows in found.items() if not rows):
+        print(f"the report is without {name}.parquet, which is not there or too old", file=sys.stderr)
     lines = [
-        *report.heading(command),
-        *report.searches(rows),
-        *report.fronts(run.read(out / "pruned.parquet", run.PRUNED)),
-        *report.extrapolation(run.read(out / "curves.parquet", curves.CURVES)),
+        *report.heading(tables.commands(out)),
+        *report.searches(found["searches"]),
+        *report.fronts(found["pruned"]),
+        *report.told(found["told"]),
+        *report.extrapolation(found["curves"]),
     ]
     (out / "results.md").write_text("\n".join(lines))
-    report.figure(rows, out / "regret.svg")
+    report.figure(found["searches"], out / "regret.svg")
     print("\n".join(lines))
     return 0
 

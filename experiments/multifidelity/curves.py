@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from experiments.multifidelity.families import FAMILIES, extrapolated
 from experiments.multifidelity.run import cells, known
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ CURVES = pa.schema(
     }
 )
 """A row for each set of curves, epoch and method: the share of pairs of networks that it puts in the order in
-which their trainings end, and the mean absolute error of what it expects there, in points."""
+which their trainings end, and the mean absolute error of what it expects there, in points; for the error, but
+not for the order, more than 1 counts as 1."""
 
 CELLS = 300
 """Random cells whose curves are compared."""
@@ -38,41 +39,6 @@ NATS = "natsbench_learning_curves_6archs.parquet"
 
 OURS = Path(__file__).parents[1] / "results" / "proxy_fidelity" / "trainings.parquet"
 """Networks that `experiments.proxy_fidelity` trained."""
-
-
-def power(x: Array, b: float) -> Array:
-    """x^-b: curves that fall short of their limit by a power of the epoch (pow3, Domhan et al. 2015)."""
-    return np.asarray(x**-b)
-
-
-def exponential(x: Array, b: float) -> Array:
-    """exp(-bx): curves that approach their limit at an even rate."""
-    return np.exp(-b * x)
-
-
-FAMILIES: dict[str, tuple[Callable[[Array, float], Array], Array]] = {
-    "power law": (power, np.linspace(0.05, 3, 60)),
-    "exponential": (exponential, np.geomspace(0.005, 1, 60)),
-}
-"""c - a·f(x, b): f, and the values of b that are tried; a >= 0 and c follow by least squares."""
-
-
-def extrapolated(curves: Array, epochs: int, family: str) -> Array:
-    """(networks,) what a family expects after so many epochs of curves (networks, epochs so far)."""
-    f, tried = FAMILIES[family]
-    x = np.arange(1, curves.shape[1] + 1, dtype=float)
-    best = np.full(len(curves), np.inf)
-    found = curves[:, -1].copy()
-    for b in tried:
-        basis = f(x, b)
-        centred = basis - basis.mean()
-        slope = np.minimum(curves @ centred / (centred @ centred), 0.0)
-        level = curves.mean(1) - slope * basis.mean()
-        off = ((curves - level[:, None] - slope[:, None] * basis) ** 2).sum(1)
-        better = off < best
-        best[better] = off[better]
-        found[better] = (level + slope * f(np.array([float(epochs)]), b))[better]
-    return np.minimum(found, 1.0)
 
 
 def compare(
@@ -89,7 +55,7 @@ def compare(
     for epoch in at:
         part = curves[:, :epoch]
         guesses = {"last value": part[:, -1]}
-        guesses |= {family: extrapolated(part, curves.shape[1], family) for family in FAMILIES}
+        guesses |= {name: extrapolated(part, curves.shape[1], family) for name, family in FAMILIES.items()}
         for method, guess in guesses.items():
             right = np.sign(guess[i] - guess[j]) * np.sign(final[i] - final[j])
             rows.append(
@@ -100,7 +66,7 @@ def compare(
                     "method": method,
                     "pairs": len(i),
                     "right": float((right + 1).mean() / 2),
-                    "error": float(100 * np.abs(guess - final).mean()),
+                    "error": float(100 * np.abs(np.minimum(guess, 1.0) - final).mean()),
                 }
             )
     return rows
@@ -142,9 +108,13 @@ def cuts(epochs: int) -> tuple[int, ...]:
     return tuple(sorted({max(4, round(epochs / part)) for part in (27, 9, 3)}))
 
 
-def write(out: Path, tables: Path) -> None:
-    """Compares all curves and writes the rows."""
-    rows = nasbench301()
+def write(out: Path, tables: Path) -> list[Path]:
+    """Compares all curves and writes the rows; returns the inputs that are not there."""
+    rows, missing = nasbench301(), []
     for read, file in ((natsbench, tables / NATS), (ours, OURS)):
-        rows += read(file) if file.is_file() else []
+        if file.is_file():
+            rows += read(file)
+        else:
+            missing.append(file)
     pq.write_table(pa.Table.from_pylist(rows, CURVES), out / "curves.parquet", compression="zstd")
+    return missing

@@ -110,7 +110,8 @@ def arguments() -> argparse.ArgumentParser:
         "--proxy",
         metavar="NAME",
         help="a zero-cost proxy, such as synflow, that ranks a pool of random networks before anything is "
-        "trained; the best tenth of them go first; `list` lists proxies (default: none)",
+        "trained, for a fifth of --timeout at most; the best tenth of them go first; `list` lists proxies "
+        "(default: none)",
     )
     g.add_argument("--pool", type=positive, metavar="N", help="networks of that pool (default: 200)")
     g.add_argument(
@@ -169,7 +170,12 @@ def arguments() -> argparse.ArgumentParser:
     g.add_argument(
         "--data-dir", metavar="DIR", help="where CIFAR-10 lies (default: $NAS_DATA_DIR or the user cache)"
     )
-    g.add_argument("--epochs", type=positive, metavar="N", help="of each trial (default: by device)")
+    g.add_argument(
+        "--epochs",
+        type=positive,
+        metavar="N",
+        help="of each trial; with --scheduler asha, into how many the longest is cut (default: by device)",
+    )
     g.add_argument(
         "--train-images", type=positive, metavar="N", help="used for each trial (default: by device)"
     )

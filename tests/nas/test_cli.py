@@ -255,6 +255,18 @@ def test_ray_and_json(tmp_path: Path) -> None:
     assert any(file.is_file() for file in weights)
 
 
+def test_ray_stops_trainings_and_its_workers_take_others(tmp_path: Path) -> None:
+    words = ["--dataset", "digits", "--train-images", "256", "--scheduler", "asha", "--epochs", "3"]
+    words += ["--strategy", "random", "--trials", "10", "--workers", "2", "--confirm", "0"]
+    done = nas("search", *words, "--run", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = Run(tmp_path).table().to_pylist()
+    lengths = {(r["status"], len(r["curve"])) for r in rows}
+    assert lengths == {("ok", 3), ("pruned", 1)}
+    assert len(rows) == 10
+    assert len({r["worker"] for r in rows}) == 2
+
+
 def killed(words: list[str], run: Path, rows: int, number: int) -> subprocess.Popen[str]:
     """A search that gets a signal once it has written so many rows."""
     process = subprocess.Popen(

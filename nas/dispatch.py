@@ -51,6 +51,14 @@ class Outcome:
     weights: bytes | None = None
 
 
+def one_line(error: Exception) -> str:
+    """What a row says of whatever an architecture did, at most 500 characters."""
+    kind, text = type(error).__name__, str(error)
+    if kind in ("MemoryError", "OutOfMemoryError") or ("alloc" in text and "memory" in text):
+        return "out of memory"
+    return f"{kind}: {text}".partition("\n")[0][:500]
+
+
 @dataclass(frozen=True)
 class Task:
     """One training, under a name that is unique within the run.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from nas.dispatch import one_line
 from nas.options import Options, UsageError
 from nas.sources import Progress, silent
 from nas.store import write_atomically
@@ -158,7 +159,7 @@ def rank(plan: Plan, wish: Wish, progress: Progress = silent) -> Ranking:
             except ProxyError as error:
                 left_out[str(error)] += 1
             except (RuntimeError, MemoryError, ArithmeticError, LinAlgError) as error:
-                left_out[_reason(error)] += 1
+                left_out[one_line(error)] += 1
             else:
                 networks.append({"key": proposal.genome.key, "score": value, "choices": proposal.choices})
     except Exhausted as none:
@@ -169,14 +170,6 @@ def rank(plan: Plan, wish: Wish, progress: Progress = silent) -> Ranking:
         raise UsageError(f"--proxy {wish.proxy}: says nothing of any of {number} networks: {reason}")
     networks.sort(key=lambda n: (-n["score"], n["key"]))
     return Ranking(networks, dict(left_out), time.monotonic() - begin, cut)
-
-
-def _reason(error: Exception) -> str:
-    """One line, as of a trial that fails so."""
-    text = str(error)
-    if isinstance(error, MemoryError) or ("alloc" in text and "memory" in text):
-        return "out of memory"
-    return f"{type(error).__name__}: {text}".partition("\n")[0][:500]
 
 
 def ranked(plan: Plan, progress: Progress = silent, *, remember: bool = False) -> Plan:

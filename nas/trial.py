@@ -19,7 +19,7 @@ from cells.genome import Genome
 from cells.ops import Invalid
 from nas import build, measure
 from nas.data import Split, split
-from nas.dispatch import Job, Outcome
+from nas.dispatch import Job, Outcome, one_line
 from nas.fit import Epoch, TrainingFailedError, fit
 from nas.recipe import Recipe
 from nas.sources import Images
@@ -72,14 +72,10 @@ class Worker:
                 else:
                     weights = report
             row["status"] = "ok"
-        except torch.OutOfMemoryError:
-            row |= {"status": "failed", "error": "out of memory"}
         except (Invalid, TrainingFailedError) as error:
             row |= {"status": "failed", "error": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever an architecture does, the search goes on
-            memory = "alloc" in str(error) and "memory" in str(error)
-            reason = "out of memory" if memory else f"{type(error).__name__}: {error}"
-            row |= {"status": "failed", "error": reason.partition("\n")[0][:500]}
+            row |= {"status": "failed", "error": one_line(error)}
         finally:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 
 from experiments import flags
 from experiments.drawing import save
-from nas.cli import command, duration, guard, positive
+from nas.cli import command, cores, duration, guard, positive
 
 EXAMPLES = """\
   python -m experiments.searches --data-dir ../shared/data
@@ -57,7 +56,7 @@ def search_all(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Searches one seed after another, so that all have as many when it is stopped; yields a row of each."""
     from nas.api import run
 
-    workers = given.workers or len(os.sched_getaffinity(0))
+    workers = given.workers or cores()
     for seed in range(given.seeds):
         for strategy in given.only.split(","):
             for scheduler in SCHEDULERS:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import nas
 from nas import sources
-from nas.cli import command, duration, guard, positive
+from nas.cli import command, cores, duration, guard, positive
 from nas.sources import Images
 from nas.store import Run
 
@@ -229,7 +229,7 @@ def machine() -> str:
     if info.exists():
         names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = names[0].partition(": ")[2] if names else model
-    return f"{os.cpu_count()} cores of {model}, torch {torch.__version__}"
+    return f"{cores()} cores of {model}, torch {torch.__version__}"
 
 
 def report(command: str, seeds: int, rows: list[dict[str, Any]], facts: dict[str, str]) -> str:
@@ -277,7 +277,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ways = list(WAYS)
     rows: list[dict[str, Any]] = []
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=one_thread) as pool:
+    with ProcessPoolExecutor(cores(), mp_context=spawn, initializer=one_thread) as pool:
         trained = pool.submit(train_source, given, network)
         waiting: list[Future[dict[str, Any]]] = []
 

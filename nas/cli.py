@@ -23,6 +23,11 @@ VERBS = {
 """Every command, which is also the module `nas.<verb>`, and what it is for."""
 
 
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """`nas <verb> ...`: the same as `python -m nas.<verb> ...`."""
     arguments = list(sys.argv[1:] if argv is None else argv)

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import json
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cells.genome import Genome
 from cells.ops import Shape
+from nas.cli import cores
 from nas.dispatch import Workers
 from nas.objectives import Goal
 from nas.options import LIMITED, Limits, Options, UsageError, check
@@ -318,13 +318,12 @@ def _fresh(options: Options) -> Path:
 
 
 def _workers(options: Options, gpus: int) -> Workers:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     plugins = (anywhere(options.space),) if ".py:" in options.space else ()
     if options.executor == "local":
-        return Workers(1, cores, 1.0 if gpus else 0.0, plugins=plugins)
+        return Workers(1, cores(), 1.0 if gpus else 0.0, plugins=plugins)
     share = options.gpus_per_trial if options.gpus_per_trial is not None else (0.25 if gpus else 0.0)
-    count = options.workers or (max(1, int(gpus / share)) if share else cores)
-    return Workers(count, max(1, cores // count), share, options.address, plugins)
+    count = options.workers or (max(1, int(gpus / share)) if share else cores())
+    return Workers(count, max(1, cores() // count), share, options.address, plugins)
 
 
 def _recipes(

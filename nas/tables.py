@@ -145,7 +145,7 @@ def benchmark(file: str | os.PathLike[str]) -> Benchmark:
     if path.suffix == ".toml":
         return _described(path)
     table = Run(path).table() if path.is_dir() else _read(path)
-    if not {"trial", "choices", "val_accuracy", "status", "stage"} <= set(table.column_names):
+    if not {"run", "trial", "choices", "val_accuracy", "status", "stage"} <= set(table.column_names):
         raise TableError(f"{path} is no table of a run: describe it in a .toml (see nas/tables.py)")
     config = json.loads((table.schema.metadata or {}).get(CONFIG.encode(), b"{}"))
     import pyarrow as pa
@@ -153,7 +153,8 @@ def benchmark(file: str | os.PathLike[str]) -> Benchmark:
 
     stages = pc.is_in(table["stage"], pa.array(["search", "rung"]))
     table = table.filter(pc.and_(pc.equal(table["status"], "ok"), stages))
-    longest = {trial: number for number, trial in enumerate(table["trial"].to_pylist())}  # rungs come later
+    trials = zip(table["run"].to_pylist(), table["trial"].to_pylist(), strict=True)
+    longest = {trial: number for number, trial in enumerate(trials)}  # longer rungs come later
     table = table.take(list(longest.values()))
     columns = {n: table[n].to_pylist() for n in (*MEASURED, "curve") if n in table.column_names}
     columns = {n: v for n, v in columns.items() if n == "val_accuracy" or any(x is not None for x in v)}

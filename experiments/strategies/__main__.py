@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments.strategies import report
 from experiments.strategies.entrants import CONTESTS, ENTRANTS, Contest, Entrant
-from nas.cli import command, duration, guard, positive
+from nas.cli import command, cores, duration, guard, positive
 
 EXAMPLES = """\
   python -m experiments.strategies --tables ../shared/benchdata
@@ -45,7 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     p.add_argument("--only", metavar="NAMES", help="entrants or strategies, such as random,evolution")
     p.add_argument("--seeds", type=positive, metavar="N", help="at most so many each (default: 1 to 500)")
-    p.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    p.add_argument("--jobs", type=positive, default=cores(), metavar="N", help="processes")
     p.add_argument(
         "--out",
         default="experiments/results/strategies",

@@ -119,7 +119,7 @@ class Reach:
             return None
         most = 1 - (1 - row["val_accuracy"]) * self.left[epoch]
         hoped = self._values({**row, "val_accuracy": most})
-        if hoped is None or not any(_covers(point, hoped) for point in self.ended):
+        if hoped is None or not any(covers(point, hoped) for point in self.ended):
             return None
         return f"rung {epoch}: even with an accuracy of {most:.4g} it would not be on the front"
 
@@ -139,7 +139,7 @@ class Reach:
         return None if None in found else tuple(v for v in found if v is not None)
 
 
-def _covers(point: Sequence[float], other: Sequence[float]) -> bool:
+def covers(point: Sequence[float], other: Sequence[float]) -> bool:
     """Whether a point is as good as another in every goal."""
     return all(a >= b for a, b in zip(point, other, strict=True))
 

@@ -74,8 +74,10 @@ def preview(plan: Plan, count: int, reporter: Reporter) -> int:
 def _taken(plan: Plan, table: Benchmark, proposal: Proposal) -> float:
     """Seconds that the table says the training took, as many epochs as the plan has."""
     number = table.find(proposal.choices)
-    if number is None or plan.rungs is None:
-        return 0.0 if number is None else table.seconds(number)
+    if number is None:
+        return 0.0
+    if plan.rungs is None:
+        return table.seconds(number)
     return float(table.row(number, plan.recipe.epochs).get("train_seconds", 0.0))
 
 

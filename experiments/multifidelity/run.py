@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from experiments.multifidelity.families import LOGARITHM, extrapolated
-from nas.asha import ENDED, Asha, Halving
+from nas.asha import ENDED, Asha, Halving, covers
 from nas.front import front
 from nas.launch import simulate
 from nas.objectives import Goal, Row, values
@@ -203,8 +203,7 @@ def judged(points: Sequence[Sequence[float]], pruned: Sequence[bool]) -> dict[st
     ended: list[Sequence[float]] = []
     wanted: list[bool] = []
     for point, cut in zip(points, pruned, strict=True):
-        beaten = any(all(a >= b for a, b in zip(other, point, strict=True)) for other in ended)
-        if len(ended) >= ENDED and not beaten:
+        if len(ended) >= ENDED and not any(covers(other, point) for other in ended):
             wanted.append(cut)
         if not cut:
             ended.append(point)
